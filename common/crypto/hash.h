@@ -1,0 +1,38 @@
+/*
+ * hash.h: BLAKE2b-256 over bytes, always under a domain, so that a digest of one kind of thing can
+ * never stand for another. Source: libsodium "Generic hashing", RFC 7693.
+ */
+#ifndef DROVER_CRYPTO_HASH_H
+#define DROVER_CRYPTO_HASH_H
+
+#include "common/base/digest.h"
+
+#include <sodium.h>
+
+/* What is being digested; the text is the domain and part of the format. */
+#define HASH_SCRIPT "drover/script/1"
+#define HASH_MANIFEST "drover/manifest/1"
+#define HASH_BUNDLE "drover/bundle/1"
+#define HASH_FINGERPRINT "drover/fingerprint/1"
+#define HASH_LEDGER "drover/ledger/1"
+#define HASH_BACKUP "drover/backup/1"
+#define HASH_ORDER "drover/order/1"
+#define HASH_PLAN "drover/plan/1"
+#define HASH_REPORT "drover/report/1"
+
+typedef struct hash {
+    crypto_generichash_state state;
+} hash_t;
+
+/* Begin a digest under a domain (at most 64 characters). */
+void hash_begin(hash_t *hash, const char *domain);
+void hash_add(hash_t *hash, const void *bytes, size_t size);
+/* Add a text with its length in front, so that adjacent fields cannot run into each other. */
+void hash_add_text(hash_t *hash, const char *text);
+void hash_add_number(hash_t *hash, int64_t number);
+digest_t hash_end(hash_t *hash);
+
+/* The digest of one run of bytes. */
+digest_t hash_bytes(const char *domain, const void *bytes, size_t size);
+
+#endif

@@ -1,0 +1,60 @@
+/* model.c: see model.h. */
+#include "coordinator/engine/model.h"
+#include "common/base/table.h"
+
+#include <stdlib.h>
+
+static void task_free(task_t *task) {
+    free(task->tenant_name);
+    free(task->database);
+    free(task->error);
+    free(task->reference);
+    free(task->notes);
+}
+
+void rollout_destroy(rollout_t **self) {
+    if (self == NULL || *self == NULL) {
+        return;
+    }
+    rollout_t *rollout = *self;
+    for (uint32_t i = 0; rollout->tasks != NULL && i < rollout->task_count; i++) {
+        task_free(&rollout->tasks[i]);
+    }
+    for (uint32_t i = 0; rollout->waves != NULL && i < rollout->wave_count; i++) {
+        free(rollout->waves[i].name);
+    }
+    free(rollout->tasks);
+    free(rollout->waves);
+    free(rollout->name);
+    free(rollout->application);
+    free(rollout->target_version);
+    free(rollout->recovery_kind);
+    free(rollout->recovery_reason);
+    free(rollout->trial_restore);
+    free(rollout->spec);
+    free(rollout->actor);
+    free(rollout->reason);
+    free(rollout);
+    *self = NULL;
+}
+
+bool task_state_is_final(task_state_t state) {
+    const uint32_t final = IN(TASK_SUCCEEDED) | IN(TASK_NOT_NEEDED) | IN(TASK_FAILED) |
+                           IN(TASK_REFUSED) | IN(TASK_SKIPPED) | IN(TASK_OUTSTANDING) |
+                           IN(TASK_GONE);
+    return (final & IN(state)) != 0;
+}
+
+bool task_state_is_failure(task_state_t state) {
+    return state == TASK_FAILED || state == TASK_REFUSED || state == TASK_OUTSTANDING;
+}
+
+bool task_state_is_in_flight(task_state_t state) {
+    return state == TASK_DISPATCHED || state == TASK_RUNNING || state == TASK_UNKNOWN;
+}
+
+bool rollout_state_is_final(rollout_state_t state) {
+    const uint32_t final =
+        IN(ROLLOUT_STOPPED) | IN(ROLLOUT_SUCCEEDED) | IN(ROLLOUT_INCOMPLETE) | IN(ROLLOUT_FAILED);
+    return (final & IN(state)) != 0;
+}

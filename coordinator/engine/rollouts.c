@@ -1,0 +1,190 @@
+/* rollouts.c: one rollout's transitions. The table is rollout_table.c. */
+#include "coordinator/engine/internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static uint32_t conditions_of(const rollout_t *rollout) {
+    const wave_t *wave = &rollout->waves[rollout->current_wave];
+    return (rollout->current_wave + 1 >= rollout->wave_count ? ROLLOUT_IF_LAST : 0U) |
+           (rollout->short_of > 0 ? ROLLOUT_IF_SHORT : 0U) |
+           (rollout->in_flight > 0 ? ROLLOUT_IF_IN_FLIGHT : 0U) |
+           (wave->on_failure == ON_FAILURE_ROLLBACK_WAVE && rollout->kind == KIND_FORWARD
+                ? ROLLOUT_IF_REVERTS
+                : 0U);
+}
+
+/* Open the current wave; one that has passed before (its tasks were retried) passes at once. */
+static void open_current(engine_t *engine, run_t *run, const event_t *event, effects_t *effects) {
+    rollout_t *rollout = run->rollout;
+    uint32_t number = rollout->current_wave;
+    if (rollout->waves[number].state == WAVE_PASSED) {
+        rollouts_apply(engine, run, ROLLOUT_EVENT_WAVE_PASSED, event, effects);
+        return;
+    }
+    waves_apply(engine, run, number, WAVE_EVENT_OPENED, event, effects);
+}
+
+static void next_wave(engine_t *engine, run_t *run, const event_t *event, effects_t *effects) {
+    INVARIANT(run->rollout->current_wave + 1 < run->rollout->wave_count);
+    run->rollout->current_wave++;
+    open_current(engine, run, event, effects);
+}
+
+static void withdraw(engine_t *engine, run_t *run, const event_t *event, effects_t *effects) {
+    for (uint32_t i = 0; i < run->rollout->task_count; i++) {
+        tasks_apply(engine, run, i, TASK_EVENT_WITHDRAWN, event, effects);
+    }
+}
+
+/* A resume accepts the failures so far. */
+static void forgive(engine_t *engine, run_t *run, const event_t *event, effects_t *effects) {
+    rollout_t *rollout = run->rollout;
+    uint32_t number = rollout->current_wave;
+    wave_t *wave = &rollout->waves[number];
+    wave->forgiven = wave->failed > wave->budget ? wave->failed - wave->budget : 0;
+    if (wave->state == WAVE_PASSED) {
+        rollouts_apply(engine, run, ROLLOUT_EVENT_WAVE_PASSED, event, effects);
+        return;
+    }
+    waves_apply(engine, run, number, WAVE_EVENT_FORGIVEN, event, effects);
+}
+
+static void finish(engine_t *engine, run_t *run, const event_t *event, effects_t *effects) {
+    run->rollout->finished_us = event->now_us;
+    for (uint32_t w = 0; w < run->rollout->wave_count; w++) {
+        waves_apply(engine, run, w, WAVE_EVENT_CANCELLED, event, effects);
+    }
+}
+
+static void carry_out(engine_t *engine, run_t *run, rollout_effect_t what, const event_t *event,
+                      effects_t *effects) {
+    switch (what) {
+    case ROLLOUT_DO_OPEN_WAVE:
+        run->rollout->started_us = event->now_us;
+        open_current(engine, run, event, effects);
+        break;
+    case ROLLOUT_DO_NEXT_WAVE:
+        next_wave(engine, run, event, effects);
+        break;
+    case ROLLOUT_DO_WITHDRAW:
+        withdraw(engine, run, event, effects);
+        break;
+    case ROLLOUT_DO_FORGIVE:
+        forgive(engine, run, event, effects);
+        break;
+    case ROLLOUT_DO_ROLL_BACK:
+        effects_add(effects, (effect_t){.kind = EFFECT_ROLL_BACK,
+                                        .rollout = run->rollout,
+                                        .wave = run->rollout->current_wave});
+        break;
+    case ROLLOUT_DO_FINISH:
+        finish(engine, run, event, effects);
+        break;
+    case ROLLOUT_DO_NOTHING:
+    case ROLLOUT_EFFECT_COUNT:
+        break;
+    }
+}
+
+void rollouts_apply(engine_t *engine, run_t *run, rollout_event_t what, const event_t *event,
+                    effects_t *effects) {
+    rollout_t *rollout = run->rollout;
+    rollout_state_t before = rollout->state;
+    const table_row_t *row =
+        table_find(&ROLLOUT_MACHINE, (uint8_t)before, (uint8_t)what, conditions_of(rollout));
+    rollout->state = (rollout_state_t)table_next(row, (uint8_t)before);
+    bool told = rollout->state != before || row->effects[0] != ROLLOUT_DO_NOTHING;
+    if (told) {
+        free(rollout->reason);
+        rollout->reason = strdup(row->why);
+        run_touch(run, event, effects);
+        effects_add(effects, (effect_t){.kind = EFFECT_AUDIT,
+                                        .rollout = rollout,
+                                        .wave = rollout->current_wave,
+                                        .machine = &ROLLOUT_MACHINE,
+                                        .row = row});
+    }
+    if (rollout_state_is_final(before) && !rollout_state_is_final(rollout->state)) {
+        rollout->finished_us = 0;
+    }
+    for (size_t i = 0; i < TABLE_EFFECTS; i++) {
+        carry_out(engine, run, (rollout_effect_t)row->effects[i], event, effects);
+    }
+}
+
+static bool can_retry(rollout_state_t state) {
+    return state == ROLLOUT_RUNNING || state == ROLLOUT_PAUSED || state == ROLLOUT_INCOMPLETE;
+}
+
+void rollouts_retry(engine_t *engine, run_t *run, const event_t *event, effects_t *effects) {
+    rollout_t *rollout = run->rollout;
+    if (!can_retry(rollout->state)) {
+        rollouts_apply(engine, run, ROLLOUT_EVENT_RETRIED, event, effects);
+        return;
+    }
+    for (uint32_t i = 0; i < rollout->task_count; i++) {
+        task_t *task = &rollout->tasks[i];
+        bool meant = ident_is_null(&event->job) ? task_state_is_failure(task->state)
+                                                : ident_equal(&event->job, &task->job);
+        if (!meant) {
+            continue;
+        }
+        tasks_apply(engine, run, i, TASK_EVENT_RETRIED, event, effects);
+        waves_apply(engine, run, task->wave, WAVE_EVENT_RETRIED, event, effects);
+        if (task->wave < rollout->current_wave) {
+            rollout->current_wave = task->wave;
+        }
+    }
+    rollouts_apply(engine, run, ROLLOUT_EVENT_RETRIED, event, effects);
+    run_touch(run, event, effects);
+    waves_apply(engine, run, rollout->current_wave, WAVE_EVENT_JUDGED, event, effects);
+}
+
+/* How long a cluster has had no holder, counted from the engine's start at the earliest. */
+static bool is_out_of_reach(engine_t *engine, uint64_t cluster, const event_t *event) {
+    const cluster_lease_t *lease = leases_get(engine, cluster);
+    if (lease->state == LEASE_HELD) {
+        return false;
+    }
+    int64_t since =
+        lease->free_since_us > engine->started_us ? lease->free_since_us : engine->started_us;
+    return event->now_us - since >= engine->options.unreachable_us;
+}
+
+static void tick_lane(engine_t *engine, run_t *run, const lane_t *lane, const event_t *event,
+                      effects_t *effects) {
+    rollout_t *rollout = run->rollout;
+    if (rollout->unreachable == UNREACHABLE_WAIT ||
+        !is_out_of_reach(engine, lane->cluster, event)) {
+        return;
+    }
+    for (uint32_t i = 0; i < rollout->task_count; i++) {
+        if (rollout->tasks[i].system_identifier == lane->cluster) {
+            tasks_apply(engine, run, i, TASK_EVENT_OUT_OF_REACH, event, effects);
+        }
+    }
+}
+
+void rollouts_tick(engine_t *engine, run_t *run, const event_t *event, effects_t *effects) {
+    rollout_t *rollout = run->rollout;
+    if (rollout->state == ROLLOUT_PLANNED || rollout_state_is_final(rollout->state)) {
+        return;
+    }
+    for (uint32_t i = 0; i < run->lane_count; i++) {
+        tick_lane(engine, run, &run->lanes[i], event, effects);
+    }
+    for (uint32_t w = 0; w < rollout->wave_count; w++) {
+        wave_t *wave = &rollout->waves[w];
+        for (uint32_t i = wave->first; wave->state == WAVE_OPEN && i < wave->first + wave->count;
+             i++) {
+            if (rollout->tasks[i].state == TASK_WAITING &&
+                rollout->tasks[i].due_us <= event->now_us) {
+                tasks_apply(engine, run, i, TASK_EVENT_DUE, event, effects);
+            }
+        }
+        if (wave->state == WAVE_SOAKING && event->now_us >= wave->soak_us + wave->soak_for_us) {
+            waves_apply(engine, run, w, WAVE_EVENT_SOAKED, event, effects);
+        }
+    }
+}

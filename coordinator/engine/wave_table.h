@@ -1,0 +1,39 @@
+/*
+ * wave_table.h: the life of a wave, as a table. States are model.h's.
+ */
+#ifndef DROVER_COORDINATOR_ENGINE_WAVE_TABLE_H
+#define DROVER_COORDINATOR_ENGINE_WAVE_TABLE_H
+
+#include "common/base/table.h"
+#include "coordinator/engine/model.h"
+
+typedef enum wave_event {
+    WAVE_EVENT_OPENED,    /* the rollout has come to it */
+    WAVE_EVENT_JUDGED,    /* something in it changed */
+    WAVE_EVENT_SOAKED,    /* the soak time is over */
+    WAVE_EVENT_CANCELLED, /* the rollout ends before it */
+    WAVE_EVENT_RETRIED,   /* an operator asked for another try of tasks in it */
+    WAVE_EVENT_FORGIVEN,  /* an operator resumed the rollout and accepts the failures so far */
+    WAVE_EVENT_COUNT
+} wave_event_t;
+
+enum {
+    WAVE_IF_SETTLED = 1 << 0, /* every task in it is in a final state */
+    WAVE_IF_SPENT = 1 << 1,   /* failures exceed the error budget, and the policy is not to go on */
+    WAVE_IF_SOAKS = 1 << 2,   /* it has a soak time */
+    WAVE_IF_COUNT = 3,
+};
+
+typedef enum wave_effect {
+    WAVE_DO_NOTHING,
+    WAVE_DO_RELEASE,     /* its tasks may be dispatched */
+    WAVE_DO_SOAK,        /* begin the soak */
+    WAVE_DO_TELL_PASSED, /* to the rollout */
+    WAVE_DO_TELL_FAILED, /* to the rollout */
+    WAVE_DO_JUDGE,       /* look at it again at once */
+    WAVE_EFFECT_COUNT
+} wave_effect_t;
+
+extern const table_machine_t WAVE_MACHINE;
+
+#endif

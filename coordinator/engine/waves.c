@@ -1,0 +1,87 @@
+/* waves.c: one wave's transitions. The table is wave_table.c. */
+#include "coordinator/engine/internal.h"
+
+/* More failures than the budget and what a resume accepted. */
+static bool budget_spent(const wave_t *wave) {
+    return wave->on_failure != ON_FAILURE_CONTINUE &&
+           (uint64_t)wave->failed > (uint64_t)wave->budget + wave->forgiven;
+}
+
+static uint32_t conditions_of(const wave_t *wave) {
+    return (wave->settled == wave->count ? WAVE_IF_SETTLED : 0U) |
+           (budget_spent(wave) ? WAVE_IF_SPENT : 0U) | (wave->soak_for_us > 0 ? WAVE_IF_SOAKS : 0U);
+}
+
+/* Every pending task of the wave may be dispatched from now on. */
+static void release(engine_t *engine, run_t *run, uint32_t number, const event_t *event,
+                    effects_t *effects) {
+    const wave_t *wave = &run->rollout->waves[number];
+    for (uint32_t i = wave->first; i < wave->first + wave->count; i++) {
+        tasks_apply(engine, run, i, TASK_EVENT_OPENED, event, effects);
+    }
+}
+
+static void carry_out(engine_t *engine, run_t *run, uint32_t number, wave_effect_t what,
+                      const event_t *event, effects_t *effects) {
+    bool current = number == run->rollout->current_wave;
+    switch (what) {
+    case WAVE_DO_RELEASE:
+        release(engine, run, number, event, effects);
+        break;
+    case WAVE_DO_SOAK:
+        run->rollout->waves[number].soak_us = event->now_us;
+        break;
+    case WAVE_DO_TELL_PASSED:
+        if (current) {
+            rollouts_apply(engine, run, ROLLOUT_EVENT_WAVE_PASSED, event, effects);
+        }
+        break;
+    case WAVE_DO_TELL_FAILED:
+        rollouts_apply(engine, run, ROLLOUT_EVENT_WAVE_FAILED, event, effects);
+        break;
+    case WAVE_DO_JUDGE:
+        waves_apply(engine, run, number, WAVE_EVENT_JUDGED, event, effects);
+        break;
+    case WAVE_DO_NOTHING:
+    case WAVE_EFFECT_COUNT:
+        break;
+    }
+}
+
+/* Times that follow from the state. */
+static void stamp(wave_t *wave, wave_state_t before, const event_t *event) {
+    if (wave->state == WAVE_OPEN && wave->opened_us == 0) {
+        wave->opened_us = event->now_us;
+    }
+    bool over =
+        wave->state == WAVE_PASSED || wave->state == WAVE_FAILED || wave->state == WAVE_CANCELLED;
+    if (wave->state != before) {
+        wave->finished_us = over ? event->now_us : 0;
+    }
+}
+
+void waves_apply(engine_t *engine, run_t *run, uint32_t number, wave_event_t what,
+                 const event_t *event, effects_t *effects) {
+    wave_t *wave = &run->rollout->waves[number];
+    wave_state_t before = wave->state;
+    const table_row_t *row =
+        table_find(&WAVE_MACHINE, (uint8_t)before, (uint8_t)what, conditions_of(wave));
+    wave->state = (wave_state_t)table_next(row, (uint8_t)before);
+    stamp(wave, before, event);
+    if (wave->state != before) {
+        if (!wave->dirty) {
+            wave->dirty = true;
+            effects_add(
+                effects,
+                (effect_t){.kind = EFFECT_SAVE_WAVE, .rollout = run->rollout, .wave = number});
+        }
+        effects_add(effects, (effect_t){.kind = EFFECT_AUDIT,
+                                        .rollout = run->rollout,
+                                        .wave = number,
+                                        .machine = &WAVE_MACHINE,
+                                        .row = row});
+    }
+    for (size_t i = 0; i < TABLE_EFFECTS; i++) {
+        carry_out(engine, run, number, (wave_effect_t)row->effects[i], event, effects);
+    }
+}
