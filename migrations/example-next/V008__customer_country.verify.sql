@@ -1,0 +1,3 @@
+SELECT 'column customers.country', count(*) = 1
+  FROM pg_attribute
+ WHERE attrelid = 'customers'::regclass AND attname = 'country' AND NOT attisdropped;

@@ -1,0 +1,3 @@
+-- drover: transaction=none
+DROP INDEX CONCURRENTLY orders_open;
+DROP INDEX CONCURRENTLY orders_customer_placed;

@@ -1,0 +1,3 @@
+DROP TRIGGER orders_audit ON orders;
+DROP FUNCTION order_state_changed();
+DROP TABLE audit;

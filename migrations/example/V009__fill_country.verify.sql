@@ -1,0 +1,1 @@
+SELECT 'every customer has a country', count(*) = 0 FROM customers WHERE country IS NULL;

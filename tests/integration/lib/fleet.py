@@ -1,0 +1,217 @@
+"""A coordinator, its agents and an operator, as processes with files of their own.
+
+Everything stands in one folder. Nothing sleeps: a start is over when the program's own line says
+so, and orders are awaited with --wait. stop() ends all, whatever state it is in.
+"""
+import json
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+from lib import configs
+from lib.postgres import free_port
+from lib.process import Child, clean_environment
+
+COMMAND_S = 120  # a net for commands that hang
+READY = r"event=ready\b"  # what coordinator and agent say once they serve
+ONLINE = r"event=\"?(agent online|agent connected)\b"  # what the coordinator says of an agent
+
+
+def program(name):
+    folder = os.environ.get("DROVER_BIN_DIR")
+    if not folder:
+        raise RuntimeError("DROVER_BIN_DIR must name the folder with the three programs")
+    return str(Path(folder) / name)
+
+
+class Answer:
+    """What a command answered."""
+
+    def __init__(self, argv, done):
+        self.argv = argv
+        self.code = done.returncode
+        self.out = done.stdout
+        self.err = done.stderr
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+    def __repr__(self):
+        return f"{' '.join(self.argv)} -> {self.code}\n{self.out}{self.err}"
+
+
+def run_drover(*args, config=None, folder=None, stdin=None, timeout_s=COMMAND_S, env=None):
+    """Run the drover command; never raises for its exit code."""
+    argv = [program("drover"), *[str(a) for a in args]]
+    environment = clean_environment(**(env or {}))
+    if config is not None:
+        environment["DROVER_CONFIG"] = str(config)
+    done = subprocess.run(argv, env=environment, cwd=folder, capture_output=True, text=True,
+                          errors="replace", input=stdin if stdin is not None else "",
+                          timeout=timeout_s, check=False)
+    return Answer(["drover", *argv[1:]], done)
+
+
+class Fleet:
+    """agents: {name: [configs.cluster(...), ...]}."""
+
+    def __init__(self, folder, agents, coordinator_changes=None, agent_changes=None):
+        self.folder = Path(folder)
+        self.address = f"tcp://127.0.0.1:{free_port()}"
+        self.agent_clusters = agents
+        self.coordinator_changes = coordinator_changes or {}
+        self.agent_changes = agent_changes or {}
+        self.coordinator = None
+        self.agents = {}
+        self.children = []  # all that ever ran, for the output of a failed test
+        self.keys = {}
+
+    # Files.
+
+    def _key(self, owner, kind):
+        folder = self.folder / "keys"
+        folder.mkdir(exist_ok=True)
+        path = folder / f"{owner}.{kind}"
+        answer = run_drover(*configs.key_arguments(kind, owner, path))
+        if answer.code != 0:
+            raise RuntimeError(f"no key: {answer!r}")
+        return configs.Key(path)
+
+    def make_files(self):
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.keys["coordinator"] = {"sign": self._key("coordinator", "coordinator"),
+                                    "curve": self._key("coordinator", "curve")}
+        self.keys["operator"] = {"sign": self._key("operator", "operator"),
+                                 "curve": self._key("operator", "curve")}
+        self.keys["release"] = {"sign": self._key("release", "release")}
+        self.keys["recovery"] = {"seal": self._key("recovery", "recovery")}
+        for name in self.agent_clusters:
+            self.keys[name] = {"sign": self._key(name, "agent"), "curve": self._key(name, "curve"),
+                               "backup": self._key(name, "backup")}
+        self.write_coordinator()
+        for name in self.agent_clusters:
+            self.write_agent(name)
+        self._write("drover.yaml", configs.operator(self.address, self.keys["coordinator"],
+                                                    self.keys["operator"]))
+        return self
+
+    def _write(self, name, tree):
+        path = self.folder / name
+        path.write_text(configs.yaml(tree))
+        return path
+
+    def write_coordinator(self, **changes):
+        (self.folder / "bundles").mkdir(exist_ok=True)
+        self._write("coordinator.yaml", configs.coordinator(
+            self.folder, self.keys["coordinator"], self.address,
+            **{**self.coordinator_changes, **changes}))
+        enrolled = [(name, "agent", self.keys[name]) for name in self.agent_clusters]
+        self._write("peers.yaml",
+                    configs.peers([("operator", "operator", self.keys["operator"]), *enrolled]))
+
+    def write_agent(self, name, **changes):
+        folder = self.folder / name
+        for inner in (folder, folder / "state", folder / "backups"):
+            inner.mkdir(mode=0o700, exist_ok=True)
+        trust = {"address": self.address, "coordinator": self.keys["coordinator"],
+                 "release": [self.keys["release"]["sign"].public],
+                 "recovery": [self.keys["recovery"]["seal"].public]}
+        self._write(f"{name}.yaml", configs.agent(
+            folder, name, self.keys[name], trust, self.agent_clusters[name],
+            **{**self.agent_changes, **changes}))
+
+    # Life.
+
+    def _start(self, name, binary, config, env):
+        child = Child(name, [program(binary), "--config", str(self.folder / config)],
+                      env=clean_environment(**(env or {})), cwd=self.folder)
+        self.children.append(child)
+        return child
+
+    def start_coordinator(self, ready=True, **env):
+        self.coordinator = self._start("coordinator", "drover-coordinator", "coordinator.yaml", env)
+        if ready:
+            self.coordinator.wait_for_line(READY)
+        return self.coordinator
+
+    def start_agent(self, name, ready=True, **env):
+        self.agents[name] = self._start(name, "drover-agent", f"{name}.yaml", env)
+        if ready:
+            self.agents[name].wait_for_line(READY)
+        return self.agents[name]
+
+    def start(self):
+        if not self.keys:
+            self.make_files()
+        self.start_coordinator()
+        for name in self.agent_clusters:
+            mark = self.coordinator.mark()
+            self.start_agent(name)
+            self.coordinator.wait_for_line(rf"{ONLINE}.*\bagent={name}\b", after=mark)
+        return self
+
+    def stop(self):
+        """End everything; what does not end on SIGTERM is killed and reported."""
+        stuck = []
+        for child in [*self.agents.values(), self.coordinator]:
+            if child is None or not child.is_running():
+                continue
+            try:
+                child.stop(signal.SIGTERM)
+            except AssertionError as problem:
+                stuck.append(str(problem))
+        for child in self.children:
+            child.kill()
+        if stuck:
+            raise AssertionError("\n".join(stuck))
+
+    def output(self):
+        return "\n".join(child.output() for child in self.children)
+
+    def sanitizer_findings(self):
+        """Lines in which a sanitizer complained, of all programs that ran."""
+        marks = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:",
+                 "invariant broken")
+        return [line for child in self.children for line in child.lines
+                if any(mark in line for mark in marks)]
+
+    def __enter__(self):
+        try:
+            return self.start()
+        except BaseException:
+            for child in self.children:
+                child.kill()
+            print(self.output())
+            raise
+
+    def __exit__(self, kind, *_):
+        try:
+            self.stop()
+        finally:
+            if kind is not None:
+                print(self.output())
+        assert self.sanitizer_findings() == []
+
+    # Orders.
+
+    def drover(self, *args, **options):
+        return run_drover(*args, config=self.folder / "drover.yaml", folder=self.folder, **options)
+
+    def ok(self, *args, **options):
+        """The same, where anything but success fails the test."""
+        answer = self.drover(*args, **options)
+        assert answer.code == 0, f"{answer!r}\n{self.output()}"
+        return answer
+
+    def write_spec(self, bundle, name="spec.yaml", **changes):
+        return self._write(name, configs.spec(bundle, **changes))
+
+    def push_bundle(self, directory, application="shop"):
+        """Build, sign and push; the bundle's path."""
+        path = self.folder / f"{Path(directory).name}.bundle"
+        self.ok("bundle", "build", directory, "--application", application, "--out", path)
+        self.ok("bundle", "sign", path, "--key", self.keys["release"]["sign"].path)
+        self.ok("bundle", "push", path)
+        return path
