@@ -1,0 +1,69 @@
+/*
+ * output.h: results on stdout, as a table for people or as JSON for programs.
+ *
+ * One JSON document is both: a table is a view of its rows through columns. Text from elsewhere
+ * (names, messages) cannot steer the terminal: control bytes are shown escaped. Colours only where
+ * stdout is a terminal that has them.
+ */
+#ifndef DROVER_CLI_OUTPUT_H
+#define DROVER_CLI_OUTPUT_H
+
+#include "cli/command.h"
+
+#include <jansson.h>
+#include <stdio.h>
+
+typedef enum output_form { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_FORM_COUNT } output_form_t;
+
+typedef struct output {
+    output_form_t form;
+    bool colour; /* stdout may be coloured */
+    bool live;   /* stdout is a terminal that can be redrawn */
+    bool utc;    /* times are shown in UTC rather than the local zone */
+} output_t;
+
+/* How a JSON value becomes a cell; a value that is null or absent is "-". */
+typedef enum column_kind {
+    COLUMN_TEXT,     /* a text as it is */
+    COLUMN_NUMBER,   /* a number, to the right */
+    COLUMN_BYTES,    /* a number of bytes as 12.3 MiB, to the right */
+    COLUMN_DURATION, /* microseconds as 1m 12s, to the right */
+    COLUMN_TIME,     /* microseconds since 1970 as 2026-03-01 03:00:00 */
+    COLUMN_STATE,    /* a text, coloured by what it says */
+    COLUMN_YES,      /* true as yes, false as no */
+    COLUMN_KIND_COUNT
+} column_kind_t;
+
+typedef struct output_column {
+    const char *title;
+    const char *path; /* "cluster.name": members by dots */
+    column_kind_t kind;
+} output_column_t;
+
+typedef struct output_view {
+    const output_column_t *columns;
+    size_t count;
+    const char *rows;  /* path of the array in the document; "" is the document itself */
+    const char *empty; /* what stderr says where there are no rows; NULL: nothing */
+} output_view_t;
+
+/*
+ * From -o, else the form of the configuration, and from NO_COLOR, --no-color, TERM and the
+ * terminal.
+ */
+output_t output_choose(const command_input_t *input, output_form_t configured);
+
+/* Write the document: as JSON whole, as a table through the view. ERROR_IO, ERROR_NO_MEMORY. */
+MUST_CHECK status_t output_write(const output_t *output, const output_view_t *view,
+                                 const json_t *document, FILE *out, error_t *err);
+
+/* One cell's text; for tests and for lines that are no table. */
+void output_cell(const output_t *output, column_kind_t kind, const json_t *value, buffer_t *out);
+
+/* The value at a path of members, or NULL. Borrowed. */
+const json_t *output_find(const json_t *document, const char *path);
+
+/* A message on stderr, after "drover: ". */
+void output_say(const char *format, ...) PRINTF_LIKE(1, 2);
+
+#endif

@@ -1,0 +1,168 @@
+/*
+ * tree.c: every command of drover, as data; see command.h. What a command is called, takes and
+ * shows stands here and nowhere else.
+ */
+#include "cli/handlers.h"
+
+/* clang-format off */
+static const char *const METHODS[] = {"undo", "restore", NULL};
+static const char *const KINDS[] = {"release", "operator", "coordinator", "agent", "curve", "backup", "recovery", NULL};
+static const char *const ZONES[] = {"local", "utc", NULL};
+
+#define WAIT {.name = "wait", .letter = 'w', .kind = FLAG_SWITCH, .help = "stay until it is over; the exit code tells how"}
+#define TIMEOUT {.name = "timeout", .kind = FLAG_DURATION, .value = "TIME", .help = "with --wait: give up watching after this, exit code 5"}
+#define SELECT {.name = "select", .letter = 'l', .kind = FLAG_TEXT, .value = "SELECTOR", .help = "only tenants that the selector matches"}
+#define LIMIT {.name = "limit", .kind = FLAG_NUMBER, .value = "N", .default_text = "1000", .help = "at most so many rows"}
+#define ROLLOUT_ARGUMENT {.name = "ROLLOUT", .help = "id of the rollout, or a prefix of it"}
+#define PASSPHRASE {.name = "passphrase-fd", .kind = FLAG_NUMBER, .value = "FD", .help = "read the key's passphrase from this file descriptor"}
+
+static const command_argument_t NEW_ARGUMENTS[] = {{.name = "WORDS", .help = "what the migration does, in a few words"}};
+static const command_flag_t NEW_FLAGS[] = {
+    {.name = "dir", .letter = 'd', .kind = FLAG_TEXT, .value = "DIR", .default_text = "migrations", .help = "folder of the migrations"}};
+static const command_example_t NEW_EXAMPLES[] = {{"drover new \"add email\"", "Make the next three files, such as V042__add_email.sql with .undo.sql and .verify.sql"}};
+
+static const command_argument_t LINT_ARGUMENTS[] = {{.name = "DIR", .help = "folder of the migrations; default migrations", .optional = true}};
+static const command_flag_t LINT_FLAGS[] = {
+    {.name = "newest-major", .kind = FLAG_NUMBER, .value = "N", .help = "newest PostgreSQL that the scripts are for"}};
+
+static const command_argument_t BUILD_ARGUMENTS[] = {{.name = "DIR", .help = "folder of the migrations"}};
+static const command_flag_t BUILD_FLAGS[] = {
+    {.name = "application", .letter = 'a', .kind = FLAG_TEXT, .value = "NAME", .required = true, .help = "application that the migrations belong to"},
+    {.name = "out", .kind = FLAG_TEXT, .value = "FILE", .required = true, .help = "file to write"},
+    {.name = "major", .kind = FLAG_NUMBER, .value = "N", .repeats = true, .help = "PostgreSQL major that it is for; default any"},
+    {.name = "previous", .kind = FLAG_TEXT, .value = "FILE", .help = "refuse if a migration of this older bundle was changed"}};
+static const command_example_t BUILD_EXAMPLES[] = {{"drover bundle build migrations --application app --out app.bundle", "Freeze the folder; it is linted first"}};
+static const command_argument_t BUNDLE_FILE[] = {{.name = "BUNDLE", .help = "bundle file"}};
+static const command_flag_t SIGN_FLAGS[] = {
+    {.name = "key", .letter = 'k', .kind = FLAG_TEXT, .value = "FILE", .required = true, .help = "release key"}, PASSPHRASE};
+static const command_t BUNDLE_COMMANDS[] = {
+    {.name = "build", .summary = "freeze a folder of migrations into a bundle", COMMAND_ARGUMENTS(BUILD_ARGUMENTS), COMMAND_FLAGS(BUILD_FLAGS), COMMAND_EXAMPLES(BUILD_EXAMPLES), .run = handle_bundle_build},
+    {.name = "sign", .summary = "add a release key's signature to a bundle", COMMAND_ARGUMENTS(BUNDLE_FILE), COMMAND_FLAGS(SIGN_FLAGS), .run = handle_bundle_sign},
+    {.name = "show", .summary = "show what a bundle holds and who signed it", COMMAND_ARGUMENTS(BUNDLE_FILE), .run = handle_bundle_show},
+    {.name = "list", .summary = "list the bundles that the coordinator has", .run = handle_remote},
+    {.name = "push", .summary = "send a bundle to the coordinator", COMMAND_ARGUMENTS(BUNDLE_FILE), .run = handle_remote},
+};
+
+static const command_argument_t KEY_FILE_ARGUMENT[] = {{.name = "FILE", .help = "key file; its public half is FILE.pub"}};
+static const command_flag_t KEY_FLAGS[] = {
+    {.name = "kind", .kind = FLAG_CHOICE, .value = "KIND", .choices = KINDS, .required = true, .help = "release, operator, coordinator, agent, curve, backup or recovery"},
+    {.name = "name", .kind = FLAG_TEXT, .value = "NAME", .required = true, .help = "whose key it is"},
+    {.name = "passphrase", .kind = FLAG_SWITCH, .help = "ask for a passphrase and lock the key with it"}, PASSPHRASE};
+static const command_flag_t KEY_SHOW_FLAGS[] = {
+    {.name = "kind", .kind = FLAG_CHOICE, .value = "KIND", .choices = KINDS, .required = true, .help = "what the key is for"}};
+static const command_example_t KEY_EXAMPLES[] = {{"drover key new release.key --kind release --name ci", "Make a key that signs bundles; hand out release.key.pub"}};
+static const command_t KEY_COMMANDS[] = {
+    {.name = "new", .summary = "make a key pair", COMMAND_ARGUMENTS(KEY_FILE_ARGUMENT), COMMAND_FLAGS(KEY_FLAGS), COMMAND_EXAMPLES(KEY_EXAMPLES), .run = handle_key_new},
+    {.name = "show", .summary = "show a key's public half", COMMAND_ARGUMENTS(KEY_FILE_ARGUMENT), COMMAND_FLAGS(KEY_SHOW_FLAGS), .run = handle_key_show},
+};
+
+static const command_argument_t SPEC_ARGUMENT[] = {{.name = "SPEC", .help = "rollout spec, a YAML file"}};
+static const command_argument_t PLAN_ARGUMENT[] = {{.name = "SPEC", .help = "rollout spec, or a plan that was saved"}};
+static const command_argument_t ONE_ROLLOUT[] = {ROLLOUT_ARGUMENT};
+static const command_argument_t MAYBE_ROLLOUT[] = {{.name = "ROLLOUT", .help = "id of the rollout, or a prefix of it; default the newest", .optional = true}};
+static const command_flag_t PLAN_FLAGS[] = {
+    {.name = "out", .kind = FLAG_TEXT, .value = "FILE", .help = "save the plan here"},
+    {.name = "sql", .kind = FLAG_SWITCH, .help = "show the scripts that would run"}};
+static const command_flag_t START_FLAGS[] = {WAIT, TIMEOUT};
+static const command_flag_t WATCH_FLAGS[] = {
+    {.name = "timeout", .kind = FLAG_DURATION, .value = "TIME", .help = "give up watching after this, exit code 5"}};
+static const command_flag_t LIST_FLAGS[] = {
+    {.name = "all", .letter = 'a', .kind = FLAG_SWITCH, .help = "closed ones too"}, LIMIT};
+static const command_flag_t FAILURES_FLAGS[] = {LIMIT};
+static const command_flag_t REASON_FLAGS[] = {
+    {.name = "reason", .letter = 'm', .kind = FLAG_TEXT, .value = "TEXT", .help = "why, for the audit log"}};
+static const command_flag_t RETRY_FLAGS[] = {
+    {.name = "tenant", .letter = 't', .kind = FLAG_TEXT, .value = "TENANT", .repeats = true, .help = "only this tenant; default all failed ones"}, WAIT, TIMEOUT};
+static const command_example_t START_EXAMPLES[] = {{"drover rollout start rollout.yaml --wait", "Plan, confirm, start, and watch to the end"}};
+static const command_t ROLLOUT_COMMANDS[] = {
+    {.name = "plan", .summary = "show what a spec would do to whom", COMMAND_ARGUMENTS(SPEC_ARGUMENT), COMMAND_FLAGS(PLAN_FLAGS), .run = handle_remote,
+     .text = "Shows each wave, each tenant from which version to which, and what would be refused. Nothing is changed."},
+    {.name = "start", .summary = "start a rollout", COMMAND_ARGUMENTS(PLAN_ARGUMENT), COMMAND_FLAGS(START_FLAGS), COMMAND_EXAMPLES(START_EXAMPLES), .run = handle_remote},
+    {.name = "watch", .summary = "follow a rollout live", COMMAND_ARGUMENTS(MAYBE_ROLLOUT), COMMAND_FLAGS(WATCH_FLAGS), .run = handle_remote},
+    {.name = "status", .summary = "show where a rollout stands", COMMAND_ARGUMENTS(MAYBE_ROLLOUT), .run = handle_remote},
+    {.name = "list", .summary = "list rollouts", COMMAND_FLAGS(LIST_FLAGS), .run = handle_remote},
+    {.name = "failures", .summary = "show what failed, where and why", COMMAND_ARGUMENTS(MAYBE_ROLLOUT), COMMAND_FLAGS(FAILURES_FLAGS), .run = handle_remote},
+    {.name = "pause", .summary = "start nothing more until it is resumed", COMMAND_ARGUMENTS(ONE_ROLLOUT), COMMAND_FLAGS(REASON_FLAGS), .run = handle_remote},
+    {.name = "resume", .summary = "go on with a paused rollout", COMMAND_ARGUMENTS(ONE_ROLLOUT), COMMAND_FLAGS(REASON_FLAGS), .run = handle_remote},
+    {.name = "stop", .summary = "finish the steps in hand and start nothing more", COMMAND_ARGUMENTS(ONE_ROLLOUT), COMMAND_FLAGS(REASON_FLAGS), .run = handle_remote},
+    {.name = "retry", .summary = "try failed tenants again", COMMAND_ARGUMENTS(ONE_ROLLOUT), COMMAND_FLAGS(RETRY_FLAGS), .run = handle_remote},
+    {.name = "report", .summary = "print a rollout's full record", COMMAND_ARGUMENTS(MAYBE_ROLLOUT), .run = handle_remote},
+};
+
+static const command_flag_t ROLLBACK_FLAGS[] = {
+    SELECT,
+    {.name = "to", .kind = FLAG_TEXT, .value = "VERSION", .help = "with --select: version to go back to"},
+    {.name = "method", .kind = FLAG_CHOICE, .value = "METHOD", .choices = METHODS, .default_text = "undo", .help = "undo runs the undo scripts, restore brings the backup back"},
+    {.name = "accept-data-loss", .kind = FLAG_SWITCH, .help = "with restore: agree to lose rows written since the backup"},
+    {.name = "reason", .letter = 'm', .kind = FLAG_TEXT, .value = "TEXT", .help = "why, for the audit log"},
+    WAIT, TIMEOUT};
+static const command_example_t ROLLBACK_EXAMPLES[] = {
+    {"drover rollback 1f3a --wait", "Bring every tenant that the rollout touched back"},
+    {"drover rollback --select tier=gold --to V041", "Bring chosen tenants back to a version"}};
+
+static const command_flag_t BASELINE_FLAGS[] = {
+    {.name = "select", .letter = 'l', .kind = FLAG_TEXT, .value = "SELECTOR", .required = true, .help = "tenants to take on"},
+    {.name = "at", .kind = FLAG_TEXT, .value = "VERSION", .required = true, .help = "version that they are at, or empty"},
+    {.name = "bundle", .kind = FLAG_TEXT, .value = "BUNDLE", .required = true, .help = "bundle that the version belongs to"},
+    WAIT, TIMEOUT};
+static const command_flag_t TENANTS_FLAGS[] = {SELECT, LIMIT};
+static const command_argument_t TENANT_ARGUMENT[] = {{.name = "TENANT", .help = "name or id of the tenant"}};
+static const command_argument_t MAYBE_TENANT[] = {{.name = "TENANT", .help = "name or id of the tenant; default all", .optional = true}};
+static const command_t TENANT_COMMANDS[] = {
+    {.name = "show", .summary = "show one tenant: place, version, ledger, drift", COMMAND_ARGUMENTS(TENANT_ARGUMENT), .run = handle_remote},
+};
+
+static const command_argument_t BACKUP_ARGUMENT[] = {{.name = "BACKUP", .help = "id of the backup, or a prefix of it"}};
+static const command_flag_t BACKUP_CREATE_FLAGS[] = {
+    {.name = "select", .letter = 'l', .kind = FLAG_TEXT, .value = "SELECTOR", .required = true, .help = "tenants to back up"}, WAIT, TIMEOUT};
+static const command_flag_t BACKUP_CHECK_FLAGS[] = {
+    {.name = "trial-restore", .kind = FLAG_SWITCH, .help = "restore it beside the tenant and compare fingerprints"}};
+static const command_flag_t BACKUP_RESTORE_FLAGS[] = {
+    {.name = "accept-data-loss", .kind = FLAG_SWITCH, .help = "agree to lose rows written since the backup"}, WAIT, TIMEOUT};
+static const command_flag_t BACKUP_PRUNE_FLAGS[] = {
+    SELECT, {.name = "dry-run", .kind = FLAG_SWITCH, .help = "show what would be removed"}};
+static const command_t BACKUP_COMMANDS[] = {
+    {.name = "create", .summary = "back tenants up now", COMMAND_FLAGS(BACKUP_CREATE_FLAGS), .run = handle_remote},
+    {.name = "list", .summary = "list backups", COMMAND_ARGUMENTS(MAYBE_TENANT), COMMAND_FLAGS(TENANTS_FLAGS), .run = handle_remote},
+    {.name = "show", .summary = "show a backup's manifest", COMMAND_ARGUMENTS(BACKUP_ARGUMENT), .run = handle_remote},
+    {.name = "check", .summary = "read a backup whole and compare its digests", COMMAND_ARGUMENTS(BACKUP_ARGUMENT), COMMAND_FLAGS(BACKUP_CHECK_FLAGS), .run = handle_remote},
+    {.name = "restore", .summary = "bring a tenant back from a backup", COMMAND_ARGUMENTS(BACKUP_ARGUMENT), COMMAND_FLAGS(BACKUP_RESTORE_FLAGS), .run = handle_remote},
+    {.name = "prune", .summary = "remove backups that retention no longer keeps", COMMAND_FLAGS(BACKUP_PRUNE_FLAGS), .run = handle_remote},
+};
+
+static const command_flag_t AUDIT_FLAGS[] = {
+    {.name = "tenant", .letter = 't', .kind = FLAG_TEXT, .value = "TENANT", .help = "only this tenant"},
+    {.name = "actor", .kind = FLAG_TEXT, .value = "NAME", .help = "only what this key's owner did"},
+    {.name = "since", .kind = FLAG_TEXT, .value = "TIME", .help = "from this time on: 2026-03-01, 2026-03-01T03:00Z, or 2h for two hours ago"},
+    {.name = "until", .kind = FLAG_TEXT, .value = "TIME", .help = "before this time"},
+    {.name = "zone", .kind = FLAG_CHOICE, .value = "ZONE", .choices = ZONES, .default_text = "local", .help = "zone of the times, given and shown: local or utc"}, LIMIT};
+static const command_t AUDIT_COMMANDS[] = {
+    {.name = "log", .summary = "show who did what, when, from where, with what result", COMMAND_FLAGS(AUDIT_FLAGS), .run = handle_remote},
+};
+
+static const command_argument_t DOC_ARGUMENT[] = {{.name = "WHAT", .help = "cli, completion or rules"}};
+
+static const command_t COMMANDS[] = {
+    {.name = "new", .summary = "make the files of the next migration", COMMAND_ARGUMENTS(NEW_ARGUMENTS), COMMAND_FLAGS(NEW_FLAGS), COMMAND_EXAMPLES(NEW_EXAMPLES), .run = handle_new},
+    {.name = "lint", .summary = "check a folder of migrations", COMMAND_ARGUMENTS(LINT_ARGUMENTS), COMMAND_FLAGS(LINT_FLAGS), .run = handle_lint},
+    {.name = "bundle", .summary = "build, sign and hand over bundles", COMMAND_CHILDREN(BUNDLE_COMMANDS)},
+    {.name = "key", .summary = "make and show keys", COMMAND_CHILDREN(KEY_COMMANDS)},
+    {.name = "rollout", .summary = "plan, start and follow rollouts", COMMAND_CHILDREN(ROLLOUT_COMMANDS)},
+    {.name = "rollback", .summary = "bring tenants back", COMMAND_ARGUMENTS(MAYBE_ROLLOUT), COMMAND_FLAGS(ROLLBACK_FLAGS), COMMAND_EXAMPLES(ROLLBACK_EXAMPLES), .run = handle_remote,
+     .text = "Shows its plan and asks first. It ends with every named tenant accounted for."},
+    {.name = "baseline", .summary = "take on tenants that already have a schema", COMMAND_FLAGS(BASELINE_FLAGS), .run = handle_remote},
+    {.name = "tenants", .summary = "list tenants from inventory", COMMAND_FLAGS(TENANTS_FLAGS), .run = handle_remote},
+    {.name = "tenant", .summary = "look at one tenant", COMMAND_CHILDREN(TENANT_COMMANDS)},
+    {.name = "agents", .summary = "list agents", .run = handle_remote},
+    {.name = "clusters", .summary = "list clusters", .run = handle_remote},
+    {.name = "history", .summary = "show a tenant's ledger", COMMAND_ARGUMENTS(TENANT_ARGUMENT), .run = handle_remote},
+    {.name = "backup", .summary = "make, check and use backups", COMMAND_CHILDREN(BACKUP_COMMANDS)},
+    {.name = "audit", .summary = "read the audit log", COMMAND_CHILDREN(AUDIT_COMMANDS)},
+    {.name = "version", .summary = "print the version", .run = handle_version},
+    {.name = "doc", .summary = "print generated documents", COMMAND_ARGUMENTS(DOC_ARGUMENT), .run = handle_doc, .hidden = true},
+};
+/* clang-format on */
+
+const command_t CLI_TREE = {.name = "drover",
+                            .summary = "moves fleets of tenant databases to their next schema",
+                            COMMAND_CHILDREN(COMMANDS)};

@@ -1,0 +1,117 @@
+/* coordinator_config.c: see coordinator_config.h. The fields, their bounds and their defaults. */
+#include "common/config/coordinator_config.h"
+#include "common/base/limits.h"
+#include "common/config/keys.h"
+#include "common/config/quantity.h"
+
+#define AT(member) .offset = offsetof(coordinator_config_t, member)
+#define IN(type, member) .offset = offsetof(__typeof__(((coordinator_config_t *)0)->type), member)
+
+static const char *const LEVELS[] = {"debug", "info", "warning", "error", NULL};
+
+/* clang-format off */
+static const yaml_field_t KEYS_FIELDS[] = {
+    {"sign",  YAML_PATH, IN(keys, sign),  .required = true, .help = "the Ed25519 key that signs jobs"},
+    {"curve", YAML_PATH, IN(keys, curve), .required = true, .help = "the CURVE key of the socket"},
+};
+static const yaml_schema_t KEYS = {
+    .name = "keys", .size = sizeof(((coordinator_config_t *)0)->keys), YAML_FIELDS(KEYS_FIELDS)};
+
+static const yaml_field_t TIMEOUTS_FIELDS[] = {
+    {"offer", YAML_DURATION, IN(timeouts, offer_us), .min = QUANTITY_SECOND, .max = QUANTITY_HOUR,
+     .default_text = "30s", .help = "an unacknowledged job is offered again after"},
+    {"task", YAML_DURATION, IN(timeouts, task_us), .min = QUANTITY_MINUTE, .max = 30 * QUANTITY_DAY,
+     .default_text = "6h", .help = "a task without any report is unknown after"},
+    {"drain", YAML_DURATION, IN(timeouts, drain_us), .min = 0, .max = QUANTITY_HOUR,
+     .default_text = "30s", .help = "longest wait for work in hand at SIGTERM"},
+};
+static const yaml_schema_t TIMEOUTS = {
+    .name = "timeouts", .size = sizeof(((coordinator_config_t *)0)->timeouts),
+    YAML_FIELDS(TIMEOUTS_FIELDS)};
+
+static const yaml_field_t LIMITS_FIELDS[] = {
+    {"sessions", YAML_INTEGER, IN(limits, sessions), .min = 1, .max = LIMIT_AGENTS,
+     .default_text = "10000", .help = "connected peers"},
+    {"queue_messages", YAML_INTEGER, IN(limits, queue_messages), .min = 16, .max = 1000000,
+     .default_text = "1000", .help = "messages queued for one peer"},
+    {"jobs_per_agent", YAML_INTEGER, IN(limits, jobs_per_agent), .min = 1, .max = 10000,
+     .default_text = "64", .help = "jobs in flight at one agent"},
+    {"rollouts", YAML_INTEGER, IN(limits, rollouts), .min = 1, .max = 10000,
+     .default_text = "64", .help = "rollouts active at once"},
+    {"commit_batch", YAML_INTEGER, IN(limits, commit_batch), .min = 1, .max = 100000,
+     .default_text = "512", .help = "events in one commit of the catalog, at most"},
+};
+static const yaml_schema_t LIMITS = {
+    .name = "limits", .size = sizeof(((coordinator_config_t *)0)->limits),
+    YAML_FIELDS(LIMITS_FIELDS)};
+
+static const yaml_field_t FIELDS[] = {
+    {"listen", YAML_TEXT, AT(listen), .default_text = "tcp://127.0.0.1:7707",
+     .help = "address of the socket for agents and operators"},
+    {"catalog", YAML_PATH, AT(catalog), .required = true, .help = "the catalog's SQLite file"},
+    {"keys", YAML_STRUCT, AT(keys), .required = true, .inner = &KEYS, .help = "the coordinator's own keys"},
+    {"peers", YAML_PATH, AT(peers), .required = true, .help = "the list of enrolled keys"},
+    {"bundles", YAML_PATH, AT(bundles), .required = true, .help = "folder of the bundles"},
+    {"log_level", YAML_ENUM, AT(log_level), .names = LEVELS, .default_text = "info", .help = "least important line that is logged"},
+    {"heartbeat", YAML_DURATION, AT(heartbeat_us), .min = QUANTITY_SECOND / 10, .max = QUANTITY_MINUTE,
+     .default_text = "2s", .help = "time between signs of life, both ways"},
+    {"lease", YAML_DURATION, AT(lease_us), .min = QUANTITY_SECOND, .max = QUANTITY_HOUR,
+     .default_text = "30s", .help = "how long a cluster's lease lasts without renewal"},
+    {"unreachable_after", YAML_DURATION, AT(unreachable_after_us), .min = QUANTITY_SECOND, .max = QUANTITY_HOUR,
+     .default_text = "15s", .help = "silence that makes an agent unreachable"},
+    {"clock_skew_max", YAML_DURATION, AT(clock_skew_max_us), .min = QUANTITY_SECOND, .max = QUANTITY_HOUR,
+     .default_text = "1min", .help = "agents with clocks further apart are refused"},
+    {"inventory_stale", YAML_DURATION, AT(inventory_stale_us), .min = QUANTITY_SECOND, .max = 30 * QUANTITY_DAY,
+     .default_text = "15min", .help = "older inventory is shown as stale"},
+    {"timeouts", YAML_STRUCT, AT(timeouts), .inner = &TIMEOUTS, .help = "waits of the engine"},
+    {"limits", YAML_STRUCT, AT(limits), .inner = &LIMITS, .help = "bounds on what is held at once"},
+};
+/* clang-format on */
+
+/* Times that contradict each other would end leases of agents that are well. */
+static void check(const yaml_source_t *source, const node_t *node, void *object) {
+    const coordinator_config_t *config = object;
+    config_check_address(source, node, "listen", config->listen);
+    if (config->lease_us < 3 * config->heartbeat_us) {
+        yaml_complain(source, node, "lease", "'lease' must be at least three heartbeats");
+    }
+    if (config->unreachable_after_us < 2 * config->heartbeat_us) {
+        yaml_complain(source, node, "unreachable_after",
+                      "'unreachable_after' must be at least two heartbeats");
+    }
+}
+
+static const yaml_schema_t SCHEMA = {.name = "the coordinator's configuration",
+                                     .size = sizeof(coordinator_config_t),
+                                     YAML_FIELDS(FIELDS),
+                                     .check = check};
+
+static yaml_request_t request_of(problems_t *problems) {
+    return (yaml_request_t){.schema = &SCHEMA,
+                            .code = ERROR_CONFIG_INVALID,
+                            .limit_bytes = LIMIT_CONFIG_BYTES,
+                            .problems = problems};
+}
+
+status_t coordinator_config_load(const char *path, problems_t *problems,
+                                 coordinator_config_t **ret_config, error_t *err) {
+    const yaml_request_t request = request_of(problems);
+    void *object = NULL;
+    TRY(yaml_load_file(&request, path, &object, err));
+    *ret_config = object;
+    return STATUS_OK;
+}
+
+status_t coordinator_config_parse(const yaml_text_t *text, problems_t *problems,
+                                  coordinator_config_t **ret_config, error_t *err) {
+    const yaml_request_t request = request_of(problems);
+    void *object = NULL;
+    TRY(yaml_load_text(&request, text, &object, err));
+    *ret_config = object;
+    return STATUS_OK;
+}
+
+void coordinator_config_destroy(coordinator_config_t **config) {
+    yaml_release(&SCHEMA, *config);
+    *config = NULL;
+}

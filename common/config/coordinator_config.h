@@ -1,0 +1,49 @@
+/* coordinator_config.h: coordinator.yaml as a struct. Paths are absolute after loading. */
+#ifndef DROVER_CONFIG_COORDINATOR_CONFIG_H
+#define DROVER_CONFIG_COORDINATOR_CONFIG_H
+
+#include "common/base/cleanup.h"
+#include "common/base/log.h"
+#include "common/config/yaml.h"
+
+typedef struct coordinator_config {
+    char *listen;  /* "tcp://127.0.0.1:7707" */
+    char *catalog; /* path of the SQLite file */
+    struct {
+        char *sign;  /* path of the Ed25519 key file */
+        char *curve; /* path of the CURVE key file */
+    } keys;
+    char *peers;                  /* path of peers.yaml */
+    char *bundles;                /* folder of bundles */
+    log_level_t log_level;        /* default info */
+    int64_t heartbeat_us;         /* what agents are told to keep; default 2s */
+    int64_t lease_us;             /* of a cluster; default 30s; at least three heartbeats */
+    int64_t unreachable_after_us; /* silence that makes an agent unreachable; default 15s */
+    int64_t clock_skew_max_us;    /* agents further apart are refused; default 1min */
+    int64_t inventory_stale_us;   /* older inventory is shown as stale; default 15min */
+    struct {
+        int64_t offer_us; /* a job that its agent does not acknowledge is offered again; 30s */
+        int64_t task_us;  /* a task without any report is unknown after; default 6h */
+        int64_t drain_us; /* SIGTERM: at most this long for what is in hand; default 30s */
+    } timeouts;
+    struct {
+        int64_t sessions;       /* connected peers; default 10000 */
+        int64_t queue_messages; /* per peer; default 1000 */
+        int64_t jobs_per_agent; /* in flight; default 64 */
+        int64_t rollouts;       /* active at once; default 64 */
+        int64_t commit_batch;   /* events in one commit at most; default 512 */
+    } limits;
+} coordinator_config_t;
+
+/* Read the file; problems may be NULL. CONFIG_MISSING, CONFIG_INVALID, NO_MEMORY. */
+MUST_CHECK status_t coordinator_config_load(const char *path, problems_t *problems,
+                                            coordinator_config_t **ret_config, error_t *err);
+
+/* The same from memory, for tests; text->name gives the folder that paths start from. */
+MUST_CHECK status_t coordinator_config_parse(const yaml_text_t *text, problems_t *problems,
+                                             coordinator_config_t **ret_config, error_t *err);
+
+void coordinator_config_destroy(coordinator_config_t **config);
+DEFINE_CLEANUP(coordinator_config_t, coordinator_config_destroy)
+
+#endif

@@ -1,0 +1,12 @@
+# Fails where FILE is not exactly what COMMAND prints.
+execute_process(COMMAND ${COMMAND} OUTPUT_VARIABLE now RESULT_VARIABLE result)
+if(NOT result EQUAL 0)
+  message(FATAL_ERROR "the generator failed: ${COMMAND}")
+endif()
+if(NOT EXISTS ${FILE})
+  message(FATAL_ERROR "${FILE} does not exist: run 'ninja regenerate'")
+endif()
+file(READ ${FILE} then)
+if(NOT now STREQUAL then)
+  message(FATAL_ERROR "${FILE} is out of date: run 'ninja regenerate'")
+endif()

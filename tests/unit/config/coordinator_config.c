@@ -1,0 +1,63 @@
+/* Tests of common/config/coordinator_config.c. */
+#include "common/config/coordinator_config.h"
+#include "common/base/clock.h"
+#include "tests/unit/config/config_cases.h"
+
+DEFINE_REFUSES(coordinator_config_parse, coordinator_config_t, coordinator_config_destroy,
+               ERROR_CONFIG_INVALID)
+
+static const char BASE[] = "listen: tcp://0.0.0.0:7707\n"
+                           "catalog: data/catalog.sqlite\n"
+                           "keys: {sign: sign.key, curve: /k/curve.key}\n"
+                           "peers: peers.yaml\n"
+                           "bundles: bundles\n"
+                           "lease: 10s\n"
+                           "limits: {sessions: 100}\n"
+                           "log_level: debug\n";
+
+static void test_good(void **state) {
+    const yaml_text_t text = text_of(BASE);
+    error_t err = {0};
+    coordinator_config_t *config = NULL;
+    (void)state;
+    if (coordinator_config_parse(&text, NULL, &config, &err) != STATUS_OK) {
+        fail_msg("%s", err.message);
+    }
+    assert_string_equal(config->listen, "tcp://0.0.0.0:7707");
+    assert_string_equal(config->catalog, "/nowhere/data/catalog.sqlite");
+    assert_string_equal(config->keys.sign, "/nowhere/sign.key");
+    assert_string_equal(config->keys.curve, "/k/curve.key");
+    assert_int_equal(config->lease_us, 10 * US_PER_S);
+    assert_int_equal(config->heartbeat_us, 2 * US_PER_S);
+    assert_int_equal(config->clock_skew_max_us, 60 * US_PER_S);
+    assert_int_equal(config->limits.sessions, 100);
+    assert_int_equal(config->limits.commit_batch, 512);
+    assert_int_equal(config->timeouts.drain_us, 30 * US_PER_S);
+    assert_int_equal(config->log_level, LOG_DEBUG);
+    coordinator_config_destroy(&config);
+    assert_null(config);
+}
+
+static void test_bad(void **state) {
+    static const edit_case_t CASES[] = {
+        {"listen:", "lisen:",
+         ":1:1: unknown key 'lisen' in the coordinator's configuration; did "
+         "you mean 'listen'?"},
+        {"tcp://0.0.0.0:7707", "0.0.0.0:7707", ":1:9: '0.0.0.0:7707' is no address"},
+        {"tcp://0.0.0.0:7707", "tcp://0.0.0.0:70000", "is no address"},
+        {"catalog: data/catalog.sqlite\n", "", "lacks the key 'catalog'"},
+        {"sign: sign.key, ", "", ":3:7: keys lacks the key 'sign'"},
+        {"lease: 10s", "lease: 5s", ":6:8: 'lease' must be at least three heartbeats"},
+        {"lease: 10s", "unreachable_after: 3s", "at least two heartbeats"},
+        {"lease: 10s", "lease: 10", "'10' is no duration"},
+        {"sessions: 100", "sessions: 0", ":7:20: 'sessions' is 0, outside 1 to 100000"},
+        {"debug", "loud", "'loud' is none of debug, info, warning, error"},
+    };
+    (void)state;
+    refuses(BASE, CASES, sizeof CASES / sizeof CASES[0]);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_good), cmocka_unit_test(test_bad)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
