@@ -1,0 +1,122 @@
+/*
+ * fingerprint.c: digests of a result, and the reading of masks and stamps; see fingerprint.h.
+ */
+#include "common/postgres/fingerprint.h"
+#include "common/base/cleanup.h"
+#include "common/crypto/hash.h"
+#include "common/postgres/fingerprint_read.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SETTINGS "pg_catalog, pg_temp|UTC|ISO, YMD|postgres|1|hex|C|off"
+
+static status_t check_result(const PGresult *result, int columns, error_t *err) {
+    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) < 1 ||
+        PQnfields(result) != columns) {
+        return error_set(err, ERROR_INVALID, "not the result of a fingerprint's query");
+    }
+    return STATUS_OK;
+}
+
+static status_t parse_mask(const char *text, uint64_t *ret_mask, error_t *err) {
+    char *end = NULL;
+    const uint64_t mask = strtoull(text, &end, 10);
+    if (end == text || (*end != '\0' && *end != '.' && *end != ',')) {
+        return error_set(err, ERROR_INVALID, "a fingerprint's mask is no number");
+    }
+    *ret_mask = mask;
+    return STATUS_OK;
+}
+
+status_t fingerprint_probe_read(const PGresult *result, uint64_t *ret_mask, error_t *err) {
+    TRY(check_result(result, 1, err));
+    return parse_mask(PQgetvalue(result, 0, 0), ret_mask, err);
+}
+
+status_t fingerprint_stamp_read(const PGresult *result, const fingerprint_scope_t *scope,
+                                fingerprint_stamp_t *ret_stamp, error_t *err) {
+    TRY(check_result(result, 1, err));
+    fingerprint_stamp_t stamp = {0};
+    const char *text = PQgetvalue(result, 0, 0);
+    if (strlen(text) >= sizeof stamp.text) {
+        return error_set(err, ERROR_INVALID, "a stamp of %zu bytes", strlen(text));
+    }
+    TRY(parse_mask(text, &stamp.mask, err));
+    memcpy(stamp.text, text, strlen(text));
+    stamp.complete = (stamp.mask & ~scope->mask) == 0;
+    *ret_stamp = stamp;
+    return STATUS_OK;
+}
+
+uint64_t fingerprint_stamp_mask(const char *stamp) {
+    error_t ignored = {0};
+    uint64_t mask = 0;
+    return parse_mask(stamp, &mask, &ignored) == STATUS_OK ? mask : 0;
+}
+
+/* The first row: mask and settings, "(123,""pg_catalog, …"")". */
+static status_t check_first(const PGresult *result, const fingerprint_scope_t *scope,
+                            error_t *err) {
+    const char *row = PQgetvalue(result, 0, 1);
+    uint64_t mask = 0;
+    if (strcmp(PQgetvalue(result, 0, 0), "-1") != 0 || row[0] != '(') {
+        return error_set(err, ERROR_INVALID, "not the result of a fingerprint's query");
+    }
+    TRY(parse_mask(row + 1, &mask, err));
+    if (strstr(row, ",\"" SETTINGS "\")") == NULL) {
+        return error_set(err, ERROR_INVALID,
+                         "a fingerprint was read under other settings than its own: %s", row);
+    }
+    if ((mask & ~scope->mask) != 0) {
+        return error_set(err, ERROR_CATALOG_MOVED,
+                         "the catalogs hold more than the fingerprint asked for (%#" PRIx64 ")",
+                         mask & ~scope->mask);
+    }
+    return STATUS_OK;
+}
+
+static digest_t digest_lines(const fingerprint_reader_t *reader, int major, const char *name,
+                             const char *classes) {
+    hash_t hash;
+    hash_begin(&hash, HASH_FINGERPRINT);
+    hash_add_number(&hash, FINGERPRINT_ALGORITHM);
+    hash_add_number(&hash, major);
+    hash_add_text(&hash, name);
+    for (size_t i = 0; i < reader->line_count; i++) {
+        if (strchr(classes, reader->lines[i].class) != NULL) {
+            hash_add(&hash, reader->lines[i].text, reader->lines[i].size + 1);
+        }
+    }
+    return hash_end(&hash);
+}
+
+static status_t digest(const fingerprint_reader_t *reader, int major,
+                       fingerprint_t *ret_fingerprint, buffer_t *text, error_t *err) {
+    *ret_fingerprint = (fingerprint_t){
+        .strict = digest_lines(reader, major, "strict", "LS"),
+        .logical = digest_lines(reader, major, "logical", "L"),
+        .database = digest_lines(reader, major, "database", "D"),
+        .lines = reader->line_count,
+    };
+    for (size_t i = 0; text != NULL && i < reader->line_count; i++) {
+        buffer_append(text, reader->lines[i].text, reader->lines[i].size);
+        buffer_char(text, '\n');
+    }
+    return text == NULL ? STATUS_OK : buffer_check(text, err);
+}
+
+status_t fingerprint_from_result(const PGresult *result, const fingerprint_scope_t *scope,
+                                 const fingerprint_exceptions_t *exceptions,
+                                 fingerprint_t *ret_fingerprint, buffer_t *text, error_t *err) {
+    TRY(check_result(result, 2, err));
+    TRY(check_first(result, scope, err));
+    fingerprint_t fingerprint;
+    CLEANUP(fingerprint_reader_free)
+    fingerprint_reader_t reader = {.exceptions = exceptions};
+    TRY(fingerprint_read(&reader, result, err));
+    TRY(digest(&reader, scope->server_version_num / 10000, &fingerprint, text, err));
+    *ret_fingerprint = fingerprint;
+    return STATUS_OK;
+}

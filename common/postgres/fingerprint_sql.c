@@ -1,0 +1,151 @@
+/*
+ * fingerprint_sql.c: the queries of a fingerprint, generated from fingerprint_kinds.
+ *
+ * One statement, so one snapshot: a UNION ALL of one branch a catalog, each of two columns, the
+ * number of the kind and the row as a composite's text (its quoting keeps fields apart whatever
+ * they hold). Planning is most of the cost, so no branch joins, and branches of catalogs that hold
+ * nothing are left out by the mask. The first row repeats the mask and the settings, for
+ * fingerprint_from_result to check.
+ */
+#include "common/postgres/fingerprint.h"
+#include "common/postgres/fingerprint_kinds.h"
+
+#define MEMBER_QUERY                                                                               \
+    " AND %s NOT IN (SELECT e.objid FROM pg_catalog.pg_depend e WHERE e.refclassid = 3079 AND "    \
+    "e.deptype = 'e' AND e.classid = '%s'::pg_catalog.regclass)"
+
+enum { OLDEST_MAJOR = 13 };
+
+const char *fingerprint_session_sql(void) {
+    return "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true), "
+           "pg_catalog.set_config('TimeZone', 'UTC', true), "
+           "pg_catalog.set_config('DateStyle', 'ISO, YMD', true), "
+           "pg_catalog.set_config('IntervalStyle', 'postgres', true), "
+           "pg_catalog.set_config('extra_float_digits', '1', true), "
+           "pg_catalog.set_config('bytea_output', 'hex', true), "
+           "pg_catalog.set_config('lc_monetary', 'C', true), "
+           "pg_catalog.set_config('quote_all_identifiers', 'off', true), "
+           "pg_catalog.set_config('client_encoding', 'UTF8', true), "
+           "pg_catalog.set_config('jit', 'off', true), "
+           "pg_catalog.set_config('max_parallel_workers_per_gather', '0', true)";
+}
+
+static status_t check_version(int server_version_num, int *ret_major, error_t *err) {
+    *ret_major = server_version_num / 10000;
+    if (*ret_major < OLDEST_MAJOR) {
+        return error_set(err, ERROR_DB_TOO_OLD, "server version %d is older than %d",
+                         server_version_num, OLDEST_MAJOR);
+    }
+    return STATUS_OK;
+}
+
+/* The bits whose catalogs hold anything, as one bigint. */
+static void add_mask(buffer_t *text) {
+    buffer_text(text, "(0::pg_catalog.int8");
+    for (int bit = BIT_ALWAYS + 1; bit < BIT_COUNT; bit++) {
+        if (fingerprint_probes[bit] == NULL) {
+            continue;
+        }
+        buffer_format(text, " | CASE WHEN %s THEN %lld::pg_catalog.int8 ELSE 0 END",
+                      fingerprint_probes[bit], 1LL << bit);
+    }
+    buffer_text(text, " | (SELECT COALESCE(pg_catalog.bit_or(CASE");
+    for (const fingerprint_depend_t *depend = fingerprint_depends; depend->condition != NULL;
+         depend++) {
+        buffer_format(text, " WHEN %s THEN %llu::pg_catalog.int8", depend->condition,
+                      (unsigned long long)depend->bits);
+    }
+    buffer_text(text, " ELSE 0 END), 0) FROM pg_catalog.pg_depend x WHERE x.refclassid IN (2615, "
+                      "3079) AND (x.refobjid = 2200 OR x.refobjid >= 16384)))");
+}
+
+static bool covers(uint64_t mask, fingerprint_bit_t bit) {
+    return bit == BIT_ALWAYS || (mask & (UINT64_C(1) << bit)) != 0;
+}
+
+static bool wanted(const fingerprint_kind_t *kind, uint64_t mask, int major) {
+    return covers(mask, kind->bit) && major >= kind->since;
+}
+
+static void add_fields(const fingerprint_kind_t *kind, int major, buffer_t *text) {
+    const char *separator = "";
+    for (const fingerprint_field_t *field = kind->fields; field->sql != NULL; field++) {
+        const bool there = major >= field->since && (field->until == 0 || major <= field->until);
+        buffer_format(text, "%s%s", separator, there ? field->sql : "NULL");
+        separator = ", ";
+    }
+}
+
+static void add_branch(unsigned number, const fingerprint_scope_t *scope, int major,
+                       buffer_t *text) {
+    const fingerprint_kind_t *kind = &fingerprint_kinds[number];
+    buffer_format(text, "\nUNION ALL SELECT %u, ROW(", number);
+    add_fields(kind, major, text);
+    buffer_format(text, ")::pg_catalog.text FROM %s x WHERE %s", kind->from, kind->where);
+    if (kind->member != NULL && covers(scope->mask, BIT_MEMBERS)) {
+        buffer_format(text, MEMBER_QUERY, kind->member, kind->from);
+    }
+}
+
+status_t fingerprint_sql(const fingerprint_scope_t *scope, buffer_t *text, error_t *err) {
+    int major = 0;
+    TRY(check_version(scope->server_version_num, &major, err));
+    buffer_text(text, "SELECT -1, ROW(");
+    add_mask(text);
+    buffer_text(text, ", pg_catalog.concat_ws('|', pg_catalog.current_setting('search_path')"
+                      ", pg_catalog.current_setting('TimeZone')"
+                      ", pg_catalog.current_setting('DateStyle')"
+                      ", pg_catalog.current_setting('IntervalStyle')"
+                      ", pg_catalog.current_setting('extra_float_digits')"
+                      ", pg_catalog.current_setting('bytea_output')"
+                      ", pg_catalog.current_setting('lc_monetary')"
+                      ", pg_catalog.current_setting('quote_all_identifiers')))"
+                      "::pg_catalog.text");
+    for (unsigned number = 0; number < fingerprint_kind_count; number++) {
+        if (wanted(&fingerprint_kinds[number], scope->mask, major)) {
+            add_branch(number, scope, major, text);
+        }
+    }
+    return buffer_check(text, err);
+}
+
+status_t fingerprint_probe_sql(int server_version_num, buffer_t *text, error_t *err) {
+    int major = 0;
+    TRY(check_version(server_version_num, &major, err));
+    buffer_text(text, "SELECT ");
+    add_mask(text);
+    return buffer_check(text, err);
+}
+
+/* One branch of the stamp: what identifies each row's version, and names that live elsewhere. */
+static void add_stamp_branch(unsigned number, buffer_t *text) {
+    const fingerprint_kind_t *kind = &fingerprint_kinds[number];
+    buffer_format(text, "%sSELECT pg_catalog.concat_ws(' ', %u, %s",
+                  number == 0 ? "" : "\nUNION ALL ", number,
+                  kind->stamp != NULL ? kind->stamp : "x.ctid, x.xmin");
+    if (kind->owner != NULL) {
+        buffer_format(text, ", pg_catalog.pg_get_userbyid(%s)", kind->owner);
+    }
+    if (kind->acl != NULL) {
+        buffer_format(text, ", %s", kind->acl);
+    }
+    buffer_format(text, ") AS t FROM %s x WHERE %s", kind->from, kind->where);
+}
+
+status_t fingerprint_stamp_sql(const fingerprint_scope_t *scope, buffer_t *text, error_t *err) {
+    int major = 0;
+    TRY(check_version(scope->server_version_num, &major, err));
+    buffer_text(text, "SELECT pg_catalog.concat_ws('.', ");
+    add_mask(text);
+    buffer_format(text,
+                  ", %d, pg_catalog.count(*), "
+                  "COALESCE(pg_catalog.sum(pg_catalog.hashtextextended(t, 0)), 0)) FROM (",
+                  FINGERPRINT_ALGORITHM);
+    for (unsigned number = 0; number < fingerprint_kind_count; number++) {
+        if (wanted(&fingerprint_kinds[number], scope->mask, major)) {
+            add_stamp_branch(number, text);
+        }
+    }
+    buffer_text(text, ") s");
+    return buffer_check(text, err);
+}

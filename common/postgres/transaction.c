@@ -1,0 +1,300 @@
+/* transaction.c: see transaction.h. */
+#include "common/postgres/transaction.h"
+#include "common/postgres/quote.h"
+#include "common/postgres/result.h"
+#include "common/postgres/session.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Texts that the opening casts to a number in order to fail; transaction_explain knows them. */
+#define WORD_BUSY "drover: busy"
+#define WORD_FENCED "drover: fenced"
+#define WORD_NONE "drover: none"
+#define WORD_HEAD "drover: head"
+#define WORD_TRIGGER "drover.history is append-only"
+
+/* BEGIN, the timeouts, the fence, the role */
+enum { OPEN_STATEMENTS = 4 };
+
+static void sql_setting(buffer_t *sql, const char *name, const char *value) {
+    buffer_format(sql, ", pg_catalog.set_config('%s', ", name);
+    quote_text(sql, value);
+    buffer_text(sql, ", true)");
+}
+
+/* ---- opening ---- */
+
+static void sql_timeouts(buffer_t *sql, const transaction_begin_t *begin) {
+    buffer_format(sql,
+                  "SELECT pg_catalog.set_config('lock_timeout', '%d', true), "
+                  "pg_catalog.set_config('statement_timeout', '%d', true);\n",
+                  begin->lock_timeout_ms, begin->statement_timeout_ms);
+}
+
+/*
+ * One statement: lock, then fence, then the head, and a cast that fails where one is not as it
+ * should be. The head is read in a snapshot older than the lock; the record reads it again.
+ */
+static void sql_fence(buffer_t *sql, const transaction_begin_t *begin) {
+    buffer_text(sql, "WITH locked AS MATERIALIZED (SELECT pg_try_advisory_xact_lock(");
+    quote_number(sql, fence_lock_key(&begin->key));
+    buffer_text(sql, ") AS ok), passed AS (");
+    fence_sql_update(sql, &begin->key, &begin->token, "locked");
+    buffer_text(sql, ") SELECT (CASE WHEN NOT (SELECT ok FROM locked) THEN '" WORD_BUSY
+                     "' WHEN NOT EXISTS (SELECT FROM passed) THEN CASE WHEN EXISTS (SELECT FROM "
+                     "drover.fence WHERE ");
+    fence_sql_key(sql, &begin->key);
+    buffer_text(sql, ") THEN '" WORD_FENCED "' ELSE '" WORD_NONE
+                     "' END WHEN COALESCE((SELECT seq FROM drover.history WHERE ");
+    fence_sql_key(sql, &begin->key);
+    buffer_text(sql, " ORDER BY seq DESC LIMIT 1), 0) <> ");
+    quote_number(sql, begin->head_seq);
+    buffer_text(sql, " THEN '" WORD_HEAD "' ELSE '1' END)::integer AS opened;\n");
+}
+
+void transaction_sql_open(buffer_t *sql, const transaction_begin_t *begin) {
+    if (begin->reset_session) {
+        session_sql_reset(sql, begin->server_version);
+    }
+    buffer_text(sql, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;\n");
+    sql_timeouts(sql, begin);
+    sql_fence(sql, begin);
+    buffer_text(sql, "SELECT pg_current_xact_id() AS xid");
+    if (begin->search_path != NULL) {
+        sql_setting(sql, "search_path", begin->search_path);
+    }
+    if (begin->role != NULL) {
+        sql_setting(sql, "role", begin->role);
+    }
+    buffer_text(sql, ";\n");
+}
+
+size_t transaction_open_statements(const transaction_begin_t *begin) {
+    return OPEN_STATEMENTS + (begin->reset_session ? (size_t)SESSION_RESET_STATEMENTS : 0);
+}
+
+/* The first result that has this column, or NULL. */
+static const PGresult *find_column(PGresult *const *results, size_t count, const char *column) {
+    for (size_t i = 0; i < count; i++) {
+        if (results[i] != NULL && PQntuples(results[i]) == 1 &&
+            PQfnumber(results[i], column) >= 0) {
+            return results[i];
+        }
+    }
+    return NULL;
+}
+
+status_t transaction_read_open(PGresult *const *results, size_t count,
+                               transaction_opened_t *ret_opened, error_t *err) {
+    /* The opening's statements come first, so no row of the script can stand in for its own. */
+    const PGresult *result = find_column(results, count, "xid");
+    transaction_opened_t opened = {0};
+    if (result == NULL) {
+        return error_set(err, ERROR_DB_SQL, "the server's answer lacks the transaction's id");
+    }
+    TRY(result_copy((result_row_t){result, 0}, "xid", opened.xid, sizeof opened.xid, err));
+    *ret_opened = opened;
+    return STATUS_OK;
+}
+
+void transaction_explain(error_t *err) {
+    /* clang-format off */
+    static const struct {
+        const char *state, *words;
+        error_code_t code;
+        const char *message;
+    } words[] = {
+        {"22P02", "\"" WORD_BUSY "\"",   ERROR_TENANT_BUSY,      "another session holds the tenant's lock"},
+        {"22P02", "\"" WORD_FENCED "\"", ERROR_FENCED,           "the tenant has seen a newer token than this job's"},
+        {"22P02", "\"" WORD_NONE "\"",   ERROR_TENANT_NO_LEDGER, "the tenant has no fence for this application"},
+        {"22P02", "\"" WORD_HEAD "\"",   ERROR_TENANT_BUSY,      "the ledger has moved since it was read"},
+        {"42501", WORD_TRIGGER,          ERROR_TRANSACTION_ESCAPED, NULL},
+    };
+    /* clang-format on */
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcmp(err->sqlstate, words[i].state) != 0 ||
+            strstr(err->message, words[i].words) == NULL) {
+            continue;
+        }
+        if (words[i].message != NULL) {
+            (void)error_set(err, words[i].code, "%s", words[i].message);
+        } else {
+            err->code = words[i].code;
+            err->retry = error_code_retry(err->code);
+        }
+        return;
+    }
+}
+
+int transaction_script_position(const PGresult *result, const char *opening) {
+    const char *text = PQresultErrorField(result, PG_DIAG_STATEMENT_POSITION);
+    long position = text == NULL ? 0 : strtol(text, NULL, 10);
+    long before = 0;
+    for (const char *c = opening; *c != '\0'; c++) {
+        before += ((unsigned char)*c & 0xC0) != 0x80 ? 1 : 0;
+    }
+    return position > before ? (int)(position - before) : 0;
+}
+
+/* ---- record ---- */
+
+/*
+ * What the script left behind, seen before anything is set back. Everything is qualified, because
+ * the search_path is the script's; no operator is used for the same reason.
+ */
+static void sql_seen(buffer_t *sql) {
+    buffer_text(sql, "SELECT current_user::pg_catalog.text AS role_seen, "
+                     "session_user::pg_catalog.text AS login_seen, "
+                     "COALESCE(pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.text, '') "
+                     "AS xid_seen");
+    sql_setting(sql, "search_path", "pg_catalog, pg_temp");
+    sql_setting(sql, "synchronous_commit", "on");
+    sql_setting(sql, "statement_timeout", "0");
+    sql_setting(sql, "role", "none");
+    buffer_text(sql, ";\n");
+}
+
+/* Four booleans, each under its name. The count shows a row taken out of the middle; one put in
+ * after the head meets our own INSERT's key. One scan: planning costs more than the rows. */
+static void sql_verdicts(buffer_t *sql, const transaction_record_t *record) {
+    const ledger_row_t *row = record->row;
+    fence_key_t key = {row->tenant, row->application};
+    fence_token_t token = {row->epoch, row->incarnation, row->attempt};
+    buffer_text(sql, "SELECT COALESCE(pg_current_xact_id_if_assigned()::text, '') = ");
+    quote_text(sql, record->xid);
+    buffer_text(sql, " AS same_transaction, current_user = session_user AND session_user = ");
+    quote_text(sql, record->login);
+    buffer_text(sql, " AS login_back, ");
+    fence_sql_is(sql, &key, &token);
+    buffer_text(sql, " AS fence_ours, (SELECT count(*) = ");
+    quote_number(sql, row->seq - 1);
+    if (row->seq > 1) {
+        buffer_text(sql, " AND count(*) FILTER (WHERE seq = ");
+        quote_number(sql, row->seq - 1);
+        buffer_text(sql, " AND row_digest = ");
+        quote_digest(sql, &row->previous);
+        buffer_text(sql, ") = 1");
+    }
+    buffer_text(sql, " FROM drover.history WHERE ");
+    fence_sql_key(sql, &key);
+    buffer_text(sql, ")");
+    buffer_text(sql, " AS head_expected");
+}
+
+void transaction_sql_record(buffer_t *sql, const transaction_record_t *record) {
+    sql_seen(sql);
+    buffer_text(sql, "WITH verdict AS MATERIALIZED (");
+    sql_verdicts(sql, record);
+    buffer_format(sql, "), appended AS (INSERT INTO drover.history (%s) SELECT ", LEDGER_COLUMNS);
+    ledger_sql_values(sql, record->row);
+    buffer_text(sql, " FROM verdict AS v WHERE v.same_transaction AND v.login_back AND "
+                     "v.fence_ours AND v.head_expected RETURNING seq) "
+                     "SELECT v.*, (SELECT seq FROM appended) AS appended_seq FROM verdict AS v");
+}
+
+static status_t escaped(error_t *err, const char *what) {
+    return error_set(err, ERROR_TRANSACTION_ESCAPED, "%s", what);
+}
+
+static status_t judge_seen(const PGresult *result, const transaction_record_t *record,
+                           error_t *err) {
+    result_row_t row = {result, 0};
+    const char *role = NULL;
+    const char *login = NULL;
+    const char *xid = NULL;
+    TRY(result_text(row, "role_seen", &role, err));
+    TRY(result_text(row, "login_seen", &login, err));
+    TRY(result_text(row, "xid_seen", &xid, err));
+    if (xid == NULL || strcmp(xid, record->xid) != 0) {
+        return escaped(err, "the script ended our transaction");
+    }
+    if (login == NULL || strcmp(login, record->login) != 0) {
+        return escaped(err, "the script changed the session's login");
+    }
+    if (role == NULL || strcmp(role, record->role == NULL ? record->login : record->role) != 0) {
+        return error_set(err, ERROR_TRANSACTION_ESCAPED, "the script changed the role to '%s'",
+                         role == NULL ? "" : role);
+    }
+    return STATUS_OK;
+}
+
+static status_t judge_verdicts(const PGresult *result, error_t *err) {
+    result_row_t row = {result, 0};
+    bool same = false;
+    bool login = false;
+    bool fence = false;
+    bool head = false;
+    int64_t seq = 0;
+    TRY(result_bool(row, "same_transaction", &same, err));
+    TRY(result_bool(row, "login_back", &login, err));
+    TRY(result_bool(row, "fence_ours", &fence, err));
+    TRY(result_bool(row, "head_expected", &head, err));
+    if (!same) {
+        return escaped(err, "the script ended our transaction");
+    }
+    if (!login) {
+        return escaped(err, "the session did not return to its login");
+    }
+    if (!fence) {
+        return error_set(err, ERROR_FENCED, "the tenant's fence changed inside our transaction");
+    }
+    if (!head) {
+        return error_set(err, ERROR_LEDGER_EDITED,
+                         "the ledger's rows changed inside our transaction");
+    }
+    return result_number(row, "appended_seq", &seq, err);
+}
+
+status_t transaction_read_record(PGresult *const *results, size_t count,
+                                 const transaction_record_t *record, error_t *err) {
+    const PGresult *seen = find_column(results, count, "xid_seen");
+    const PGresult *verdicts = find_column(results, count, "appended_seq");
+    if (seen == NULL || verdicts == NULL) {
+        return error_set(err, ERROR_DB_SQL, "the server's answer lacks the ledger's verdicts");
+    }
+    TRY(judge_seen(seen, record, err));
+    return judge_verdicts(verdicts, err);
+}
+
+status_t transaction_read_commit(PGresult *const *results, size_t count, error_t *err) {
+    const char *tag = count == 0 || results[0] == NULL ? "" : PQcmdStatus(results[0]);
+    if (strcmp(tag, "COMMIT") != 0) {
+        return error_set(err, ERROR_DB_SQL, "COMMIT was answered '%s': nothing was committed", tag);
+    }
+    return STATUS_OK;
+}
+
+/* ---- unknown outcome ---- */
+
+void transaction_sql_settled(buffer_t *sql, const char *xid) {
+    /* An id that this server has not reached was lost with a failover; asking for it is an error,
+     * so it is compared with a new one first. */
+    buffer_text(sql, "SELECT CASE WHEN pg_current_xact_id() < ");
+    quote_text(sql, xid);
+    buffer_text(sql, "::xid8 THEN 'aborted' ELSE pg_xact_status(");
+    quote_text(sql, xid);
+    buffer_text(sql, "::xid8) END AS fate");
+}
+
+status_t transaction_read_settled(const PGresult *result, transaction_fate_t *ret_fate,
+                                  error_t *err) {
+    static const char *const texts[TRANSACTION_FATE_COUNT] = {
+        [TRANSACTION_IN_PROGRESS] = "in progress",
+        [TRANSACTION_COMMITTED] = "committed",
+        [TRANSACTION_ABORTED] = "aborted",
+    };
+    const char *text = NULL;
+    TRY(result_text((result_row_t){result, 0}, "fate", &text, err));
+    if (text == NULL) {
+        *ret_fate = TRANSACTION_FORGOTTEN;
+        return STATUS_OK;
+    }
+    for (int fate = 0; fate < TRANSACTION_FATE_COUNT; fate++) {
+        if (texts[fate] != NULL && strcmp(text, texts[fate]) == 0) {
+            *ret_fate = (transaction_fate_t)fate;
+            return STATUS_OK;
+        }
+    }
+    return error_set(err, ERROR_DB_SQL, "the server's pg_xact_status says '%s'", text);
+}
