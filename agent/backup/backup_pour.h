@@ -1,0 +1,54 @@
+/*
+ * backup_pour.h: sealed bytes in, pg_dump's bytes out, everything checked on the way: each chunk's
+ * authenticator, zstd's own checksum over the content, the end of both, and sizes and digests to
+ * compare with the manifest. Internal to this room.
+ */
+#ifndef DROVER_AGENT_BACKUP_POUR_H
+#define DROVER_AGENT_BACKUP_POUR_H
+
+#include "agent/backup/backup_manifest.h"
+
+/* Takes the content as it comes out. */
+typedef status_t (*backup_sink_t)(void *context, const void *bytes, size_t size, error_t *err);
+
+typedef struct backup_layers {
+    uint64_t plain_bytes;
+    uint64_t compressed_bytes;
+    uint64_t sealed_bytes;
+    digest_t plain;
+    digest_t compressed;
+    digest_t sealed;
+} backup_layers_t;
+
+typedef struct backup_pour backup_pour_t;
+
+/*
+ * How much is proven. FULL computes all three digests. FAST leaves those of the dump and of the
+ * compressed content null: what comes out is still bound to what went in by the chunks'
+ * authenticators, zstd's checksum (XXH64) over the dump, and the sealed file's digest.
+ */
+typedef enum backup_pouring { BACKUP_POUR_FULL, BACKUP_POUR_FAST } backup_pouring_t;
+
+/* Where the content goes. */
+typedef struct backup_outlet {
+    backup_sink_t sink;
+    void *context;
+    backup_pouring_t pouring;
+} backup_outlet_t;
+
+/* Takes the reader over, whatever comes back. */
+MUST_CHECK status_t backup_pour_new(sealed_reader_t **reader_p, const backup_outlet_t *outlet,
+                                    backup_pour_t **ret_pour, error_t *err);
+MUST_CHECK status_t backup_pour(backup_pour_t *pour, const void *bytes, size_t size, error_t *err);
+MUST_CHECK status_t backup_pour_end(backup_pour_t *pour, backup_layers_t *ret_layers, error_t *err);
+void backup_pour_destroy(backup_pour_t **pour_p);
+
+/* ERROR_BACKUP_CORRUPT naming the layer where the two differ; a null digest in found is passed
+ * over. */
+MUST_CHECK status_t backup_layers_compare(const backup_layers_t *expected,
+                                          const backup_layers_t *found, error_t *err);
+
+/* The layers as a manifest has them. */
+backup_layers_t backup_layers_of(const backup_manifest_t *manifest);
+
+#endif
