@@ -127,16 +127,12 @@ CREATE TABLE rollout (
     target_version  TEXT NOT NULL,
     state           INTEGER NOT NULL,
     current_wave    INTEGER NOT NULL,
-    on_failure      INTEGER NOT NULL,
     unreachable     INTEGER NOT NULL,
-    budget_count    INTEGER NOT NULL,            -- failures that are tolerated
-    budget_percent  INTEGER NOT NULL,            -- or this share of all tasks
-    forgiven        INTEGER NOT NULL DEFAULT 0,  -- failures that an operator's resume accepted
     attempts        INTEGER NOT NULL,            -- tries per task
     recovery_kind   TEXT NOT NULL,
     recovery_reason TEXT NOT NULL DEFAULT '',
     trial_restore   TEXT NOT NULL,
-    sample_percent  INTEGER NOT NULL,
+    sample_bp       INTEGER NOT NULL,            -- share of trial restores, in 1/100 %
     task_timeout_us BIGINT NOT NULL,
     accept_data_loss SMALLINT NOT NULL,
     prune_keep_us   BIGINT NOT NULL DEFAULT 0,
@@ -166,10 +162,14 @@ CREATE TABLE wave (
     max_parallel INTEGER NOT NULL DEFAULT 0,     -- 0: no bound of its own
     max_parallel_per_cluster INTEGER NOT NULL DEFAULT 0,
     canary      SMALLINT NOT NULL DEFAULT 0,
+    on_failure  INTEGER NOT NULL,
+    budget      INTEGER NOT NULL DEFAULT 0,      -- failures that are tolerated
+    forgiven    INTEGER NOT NULL DEFAULT 0,      -- failures that an operator's resume accepted
     soak_for_us BIGINT NOT NULL DEFAULT 0,
     opened_us   BIGINT NOT NULL DEFAULT 0,
     soak_us     BIGINT NOT NULL DEFAULT 0,       -- when the soak began
     finished_us BIGINT NOT NULL DEFAULT 0,
+    target_position INTEGER NOT NULL DEFAULT 0,  -- of its tasks; 0: the rollout's own
     ticket      TEXT NOT NULL DEFAULT '',        -- the evidence that opened it, later
     PRIMARY KEY (rollout_id, number)
 );
