@@ -1,0 +1,113 @@
+/*
+ * rules.c: what each field of each message may hold, beyond its type. A test walks the descriptors
+ * and fails where a bytes field or a repeated one has no rule, or where a rule names no field.
+ */
+#include "common/base/digest.h"
+#include "common/base/ident.h"
+#include "common/wire/bounds.h"
+#include "common/wire/curve.h"
+#include "common/wire/kind.h"
+#include "common/wire/scan.h"
+
+#define IDENT(name)                                                                                \
+    { .field = (name), .bytes = IDENT_BYTES, .fixed = true }
+#define IDENT_NEEDED(name)                                                                         \
+    { .field = (name), .bytes = IDENT_BYTES, .fixed = true, .needed = true }
+#define DIGEST(name)                                                                               \
+    { .field = (name), .bytes = DIGEST_BYTES, .fixed = true }
+#define DIGEST_NEEDED(name)                                                                        \
+    { .field = (name), .bytes = DIGEST_BYTES, .fixed = true, .needed = true }
+#define KEY_NEEDED(name)                                                                           \
+    { .field = (name), .bytes = CURVE_BYTES, .fixed = true, .needed = true }
+#define IDENTS(name, most)                                                                         \
+    { .field = (name), .count = (most), .bytes = IDENT_BYTES, .fixed = true }
+#define MANY(name, most)                                                                           \
+    { .field = (name), .count = (most) }
+#define TEXTS(name, most)                                                                          \
+    { .field = (name), .count = (most), .bytes = WIRE_TEXT_BYTES }
+#define NAME(name)                                                                                 \
+    { .field = (name), .bytes = LIMIT_NAME_BYTES }
+#define NAME_NEEDED(name)                                                                          \
+    { .field = (name), .bytes = LIMIT_NAME_BYTES, .needed = true }
+#define UP_TO(name, most)                                                                          \
+    { .field = (name), .bytes = (most) }
+#define NEEDED(name)                                                                               \
+    { .field = (name), .needed = true }
+#define END                                                                                        \
+    { 0 }
+
+// clang-format off
+static const scan_rule_t cluster_seen[] = {NAME_NEEDED("name"), END};
+static const scan_rule_t job_in_hand[] = {IDENT_NEEDED("job"), IDENT_NEEDED("attempt"), END};
+static const scan_rule_t hello[] = {
+    NEEDED("protocol_min"), NEEDED("protocol_max"), NAME("software"), NAME_NEEDED("agent"),
+    IDENT_NEEDED("state"), MANY("clusters", WIRE_CLUSTERS), MANY("in_hand", WIRE_ATTEMPTS),
+    IDENT("incarnation_seen"), END};
+static const scan_rule_t agent_beat[] = {MANY("clusters", WIRE_CLUSTERS), END};
+static const scan_rule_t application_seen[] = {
+    NAME_NEEDED("application"), NAME("version"), DIGEST("ledger_digest"),
+    DIGEST("fingerprint_strict"), DIGEST("fingerprint_logical"), END};
+static const scan_rule_t label[] = {
+    {.field = "key", .bytes = LIMIT_LABEL_BYTES, .needed = true},
+    UP_TO("value", LIMIT_LABEL_BYTES), END};
+static const scan_rule_t tenant_seen[] = {
+    IDENT("tenant"), NAME_NEEDED("name"), NAME("database"), NAME("schema"),
+    MANY("labels", LIMIT_LABELS), MANY("applications", WIRE_APPLICATIONS), NAME("problem_code"),
+    END};
+static const scan_rule_t inventory[] = {
+    IDENT_NEEDED("snapshot"), MANY("tenants", WIRE_TENANTS), END};
+static const scan_rule_t failure[] = {
+    NAME("code"), UP_TO("sqlstate", 5), TEXTS("contexts", WIRE_CONTEXTS), NAME("version"), END};
+static const scan_rule_t recovery_point[] = {DIGEST("manifest_digest"), END};
+static const scan_rule_t report[] = {
+    NEEDED("number"), IDENT_NEEDED("job"), IDENT_NEEDED("attempt"), IDENT("tenant"),
+    NEEDED("outcome"), TEXTS("notes", WIRE_NOTES), DIGEST("sql_digest"), END};
+static const scan_rule_t reports[] = {
+    IDENT_NEEDED("state"), MANY("reports", WIRE_REPORTS), END};
+static const scan_rule_t bundle_want[] = {DIGEST_NEEDED("digest"), END};
+static const scan_rule_t goodbye[] = {END};
+static const scan_rule_t lease[] = {END};
+static const scan_rule_t welcome[] = {
+    NEEDED("protocol"), NAME("software"), IDENT_NEEDED("coordinator"), IDENT_NEEDED("incarnation"),
+    MANY("leases", WIRE_CLUSTERS), IDENTS("resend", WIRE_ATTEMPTS), END};
+static const scan_rule_t coordinator_beat[] = {MANY("leases", WIRE_CLUSTERS), END};
+static const scan_rule_t inventory_ack[] = {IDENT_NEEDED("snapshot"), END};
+static const scan_rule_t reports_ack[] = {END};
+static const scan_rule_t bundle_chunk[] = {
+    DIGEST_NEEDED("digest"), UP_TO("data", LIMIT_CHUNK_BYTES), END};
+static const scan_rule_t terms[] = {
+    IDENT("rollout"), NEEDED("kind"), NAME("application"), DIGEST("bundle"), IDENT("order"), END};
+static const scan_rule_t job[] = {
+    IDENT_NEEDED("job"), IDENT_NEEDED("attempt"), IDENT("tenant"), NAME("tenant_name"),
+    NAME("database"), IDENT("recovery_reference"), END};
+static const scan_rule_t job_batch[] = {
+    KEY_NEEDED("agent_key"), NEEDED("epoch"), IDENT_NEEDED("incarnation"), NEEDED("issued_us"),
+    NEEDED("expires_us"), MANY("terms", WIRE_TERMS), MANY("jobs", WIRE_JOBS), END};
+static const scan_rule_t cancel[] = {
+    KEY_NEEDED("agent_key"), NEEDED("epoch"), IDENT_NEEDED("incarnation"), NEEDED("issued_us"),
+    IDENTS("attempts", WIRE_ATTEMPTS), END};
+static const scan_rule_t refused[] = {NAME_NEEDED("code"), END};
+static const scan_rule_t question[] = {
+    IDENT_NEEDED("id"), NAME_NEEDED("verb"), UP_TO("arguments", LIMIT_MESSAGE_BYTES),
+    IDENT("coordinator"), END};
+static const scan_rule_t answer[] = {NAME("code"), UP_TO("document", LIMIT_MESSAGE_BYTES), END};
+static const scan_rule_t bundle_put[] = {
+    DIGEST_NEEDED("digest"), UP_TO("data", LIMIT_CHUNK_BYTES), END};
+
+#define MESSAGE(name) {.descriptor = &drover__##name##__descriptor, .rules = name}
+
+static const scan_message_t messages[] = {
+    MESSAGE(cluster_seen), MESSAGE(job_in_hand), MESSAGE(hello), MESSAGE(agent_beat),
+    MESSAGE(application_seen), MESSAGE(label), MESSAGE(tenant_seen), MESSAGE(inventory),
+    MESSAGE(failure), MESSAGE(recovery_point), MESSAGE(report), MESSAGE(reports),
+    MESSAGE(bundle_want), MESSAGE(goodbye), MESSAGE(lease), MESSAGE(welcome),
+    MESSAGE(coordinator_beat), MESSAGE(inventory_ack), MESSAGE(reports_ack), MESSAGE(bundle_chunk),
+    MESSAGE(terms), MESSAGE(job), MESSAGE(job_batch), MESSAGE(cancel), MESSAGE(refused),
+    MESSAGE(question), MESSAGE(answer), MESSAGE(bundle_put),
+};
+// clang-format on
+
+const scan_message_t *scan_messages(size_t *ret_count) {
+    *ret_count = sizeof messages / sizeof messages[0];
+    return messages;
+}
