@@ -1,0 +1,68 @@
+/*
+ * agent.h: what the agent's rooms share: one struct, owned by main, passed around by pointer.
+ *
+ * Handlers (a message, a ready descriptor, a timer) only change memory and gather writes to the
+ * journal; loop_settle then commits once, starts what the commit allows, and sends what it
+ * explains.
+ */
+#ifndef DROVER_AGENT_AGENT_H
+#define DROVER_AGENT_AGENT_H
+
+#include "agent/inventory/inventory.h"
+#include "agent/journal/journal.h"
+#include "agent/steps/run.h"
+#include "common/crypto/keyfile.h"
+#include "common/wire/dialer.h"
+
+typedef struct bundles bundles_t;
+
+/* What is known of a cluster beside its inventory. */
+typedef struct agent_lease {
+    int64_t until_boot_us; /* we may act on it so long */
+    uint32_t queued;       /* jobs accepted, not begun */
+    uint32_t running;      /* jobs begun, not over */
+} agent_lease_t;
+
+typedef struct agent {
+    agent_config_t *config;
+    keyfile_t *sign_key;
+    keyfile_t *curve_key;
+    keyfile_t *backup_key; /* NULL where none is configured */
+    journal_t *journal;
+    inventory_t *inventory;
+    bundles_t *bundles;
+    dialer_t *dialer;
+    zloop_t *loop;
+    char *texts_dir;
+    run_shared_t shared;
+
+    agent_lease_t *leases; /* by cluster index of the configuration */
+    size_t cluster_count;
+    run_t *runs; /* every job in hand, in the order of acceptance */
+    run_t **runs_end;
+
+    bool welcomed;         /* the coordinator has answered our hello */
+    uint64_t sent_report;  /* highest number sent on this connection */
+    uint64_t acknowledged; /* highest number that the coordinator committed */
+    uint32_t room_told;    /* room that the last beat told */
+    int64_t heartbeat_us;
+    int64_t beat_due_boot_us;
+    int64_t hello_due_boot_us;  /* say hello again where no welcome came */
+    bool must_commit;           /* something waits for the journal */
+    int64_t commit_due_boot_us; /* reports may wait so long */
+    bool draining;
+    bool stopped;
+    bool settling;                /* loop_settle is at work */
+    bool clusters_changed;        /* to be told with the next beat */
+    bool told_all;                /* a full inventory was acknowledged on this connection */
+    inventory_reading_t *reading; /* inventory on its way to the coordinator; NULL: none */
+    ident_t snapshot;             /* its id */
+    uint32_t part;                /* number of its next part */
+    bool last_part;               /* the part that was sent last is its last */
+    error_t failed;               /* why it stopped by itself */
+} agent_t;
+
+/* The lease of the configured cluster with this system identifier; NULL where none is ours. */
+agent_lease_t *agent_lease_of(agent_t *agent, uint64_t system_identifier);
+
+#endif

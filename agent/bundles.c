@@ -1,0 +1,190 @@
+/* bundles.c: see bundles.h. An agent works with few bundles: a list is enough. */
+#include "agent/bundles.h"
+#include "common/base/clock.h"
+#include "common/base/limits.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { PATH_SIZE = 4096, ASK_AGAIN_S = 5 };
+
+typedef struct entry {
+    digest_t digest;
+    bundle_t *bundle; /* NULL until it is here and believed */
+    error_t why;      /* why it was refused; ERROR_NONE while it may come */
+    buffer_t bytes;   /* chunks so far */
+    int64_t asked_boot_us;
+    struct entry *next;
+} entry_t;
+
+struct bundles {
+    char folder[PATH_SIZE];
+    const agent_config_t *config;
+    entry_t *entries;
+};
+
+status_t bundles_new(const char *folder, const agent_config_t *config, bundles_t **ret_bundles,
+                     error_t *err) {
+    if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
+        return error_set(err, ERROR_IO, "%s: %s", folder, strerror(errno));
+    }
+    bundles_t *bundles = calloc(1, sizeof *bundles);
+    if (bundles == NULL) {
+        return error_set(err, ERROR_NO_MEMORY, "out of memory");
+    }
+    (void)snprintf(bundles->folder, sizeof bundles->folder, "%s", folder);
+    bundles->config = config;
+    *ret_bundles = bundles;
+    return STATUS_OK;
+}
+
+void bundles_destroy(bundles_t **bundles_p) {
+    if (bundles_p == NULL || *bundles_p == NULL) {
+        return;
+    }
+    entry_t *next = NULL;
+    for (entry_t *entry = (*bundles_p)->entries; entry != NULL; entry = next) {
+        next = entry->next;
+        bundle_destroy(&entry->bundle);
+        buffer_free(&entry->bytes);
+        free(entry);
+    }
+    free(*bundles_p);
+    *bundles_p = NULL;
+}
+
+static void path_of(const bundles_t *bundles, const digest_t *digest, char path[2 * PATH_SIZE]) {
+    char name[DIGEST_TEXT_SIZE];
+    (void)snprintf(path, 2 * PATH_SIZE, "%s/%s.bundle", bundles->folder, digest_text(digest, name));
+}
+
+/* Signed by enough of the release keys that this agent's own configuration trusts. */
+static status_t believe(const bundles_t *bundles, const bundle_t *bundle, const digest_t *digest,
+                        error_t *err) {
+    size_t count = bundles->config->release_keys.count;
+    if (!digest_equal(bundle_digest(bundle), digest)) {
+        return error_set(err, ERROR_BUNDLE_INVALID, "the bundle is another than the one asked for");
+    }
+    sign_public_t *keys = calloc(count > 0 ? count : 1, sizeof *keys);
+    if (keys == NULL) {
+        return error_set(err, ERROR_NO_MEMORY, "out of memory");
+    }
+    for (size_t i = 0; i < count; i++) {
+        memcpy(keys[i].bytes, bundles->config->release_key_bytes[i], SIGN_PUBLIC_BYTES);
+    }
+    status_t status =
+        bundle_verify(bundle, keys, count, (size_t)bundles->config->release_threshold, err);
+    free(keys);
+    return status;
+}
+
+/* Read back what an earlier fetch kept; anything wrong with it means: fetch it again. */
+static void read_kept(bundles_t *bundles, entry_t *entry) {
+    char path[2 * PATH_SIZE];
+    error_t ignored = {0};
+    bundle_t *bundle = NULL;
+    path_of(bundles, &entry->digest, path);
+    if (bundle_open(path, &bundle, &ignored) == STATUS_OK &&
+        believe(bundles, bundle, &entry->digest, &ignored) == STATUS_OK) {
+        entry->bundle = bundle;
+        return;
+    }
+    bundle_destroy(&bundle);
+}
+
+static entry_t *find(bundles_t *bundles, const digest_t *digest) {
+    for (entry_t *entry = bundles->entries; entry != NULL; entry = entry->next) {
+        if (digest_equal(&entry->digest, digest)) {
+            return entry;
+        }
+    }
+    return NULL;
+}
+
+bundles_state_t bundles_get(bundles_t *bundles, const digest_t *digest, const bundle_t **ret_bundle,
+                            error_t *err) {
+    entry_t *entry = find(bundles, digest);
+    if (entry == NULL) {
+        entry = calloc(1, sizeof *entry);
+        if (entry == NULL) {
+            (void)error_set(err, ERROR_NO_MEMORY, "out of memory");
+            return BUNDLES_REFUSED;
+        }
+        entry->digest = *digest;
+        entry->bytes.limit = LIMIT_BUNDLE_BYTES;
+        entry->next = bundles->entries;
+        bundles->entries = entry;
+        read_kept(bundles, entry);
+    }
+    if (entry->bundle != NULL) {
+        *ret_bundle = entry->bundle;
+        return BUNDLES_HERE;
+    }
+    if (entry->why.code == ERROR_NONE) {
+        return BUNDLES_COMING;
+    }
+    *err = entry->why;
+    error_clear(&entry->why); /* another job may ask anew: the bundle may have been signed since */
+    buffer_clear(&entry->bytes);
+    entry->asked_boot_us = 0;
+    return BUNDLES_REFUSED;
+}
+
+bool bundles_want(bundles_t *bundles, int64_t boot_us, bundles_want_t *ret_want) {
+    for (entry_t *entry = bundles->entries; entry != NULL; entry = entry->next) {
+        bool due =
+            entry->asked_boot_us == 0 || boot_us - entry->asked_boot_us > ASK_AGAIN_S * US_PER_S;
+        if (entry->bundle == NULL && entry->why.code == ERROR_NONE && due) {
+            entry->asked_boot_us = boot_us;
+            *ret_want = (bundles_want_t){.digest = entry->digest, .offset = entry->bytes.size};
+            return true;
+        }
+    }
+    return false;
+}
+
+void bundles_reconnect(bundles_t *bundles) {
+    for (entry_t *entry = bundles->entries; entry != NULL; entry = entry->next) {
+        entry->asked_boot_us = 0;
+    }
+}
+
+/* Every byte is here: read, believe, keep. */
+static void complete(bundles_t *bundles, entry_t *entry) {
+    char path[2 * PATH_SIZE];
+    bundle_t *bundle = NULL;
+    path_of(bundles, &entry->digest, path);
+    if (bundle_read(entry->bytes.data, entry->bytes.size, &bundle, &entry->why) != STATUS_OK ||
+        believe(bundles, bundle, &entry->digest, &entry->why) != STATUS_OK ||
+        bundle_write(bundle, path, &entry->why) != STATUS_OK) {
+        bundle_destroy(&bundle);
+    }
+    entry->bundle = bundle;
+    buffer_free(&entry->bytes);
+    entry->bytes.limit = LIMIT_BUNDLE_BYTES;
+}
+
+bool bundles_take(bundles_t *bundles, const bundles_chunk_t *chunk) {
+    entry_t *entry = find(bundles, &chunk->digest);
+    if (entry == NULL || entry->bundle != NULL || chunk->offset != entry->bytes.size) {
+        return false;
+    }
+    if (chunk->total == 0 || chunk->total > LIMIT_BUNDLE_BYTES || chunk->size == 0) {
+        (void)error_set(&entry->why, ERROR_BUNDLE_UNKNOWN,
+                        "the coordinator does not have the bundle");
+        return true;
+    }
+    buffer_append(&entry->bytes, chunk->data, chunk->size);
+    entry->asked_boot_us = 0;
+    if (entry->bytes.failed || entry->bytes.size > chunk->total) {
+        (void)error_set(&entry->why, ERROR_BUNDLE_INVALID, "more bytes than the bundle has");
+        return true;
+    }
+    if (entry->bytes.size == chunk->total) {
+        complete(bundles, entry);
+        return true;
+    }
+    return false;
+}

@@ -1,0 +1,389 @@
+/* crew.c: see crew.h. */
+#include "agent/crew.h"
+#include "agent/bundles.h"
+#include "agent/reports.h"
+#include "agent/steps/baseline.h"
+#include "agent/steps/check.h"
+#include "agent/steps/protect.h"
+#include "agent/steps/restore.h"
+#include "agent/steps/settle.h"
+#include "agent/steps/verify.h"
+#include "agent/steps/work.h"
+#include "agent/loop.h"
+#include "common/base/clock.h"
+#include "common/base/failpoint.h"
+#include "common/base/log.h"
+#include "common/crypto/random.h"
+
+#include <string.h>
+
+agent_lease_t *agent_lease_of(agent_t *agent, uint64_t system_identifier) {
+    for (size_t i = 0; i < agent->cluster_count; i++) {
+        const inventory_cluster_t *cluster = inventory_cluster(agent->inventory, i);
+        if (cluster->system_identifier == system_identifier && system_identifier != 0) {
+            return &agent->leases[i];
+        }
+    }
+    return NULL;
+}
+
+/* ---- what steps call ---- */
+
+static void on_report(void *context, run_t *run, const run_report_t *report) {
+    agent_t *agent = context;
+    error_t err = {0};
+    if (reports_add(agent, run, report, false, &err) != STATUS_OK) {
+        log_error("report lost", &err); /* the ledger still says what was committed */
+    }
+}
+
+/* The machine takes the event in loop_settle; nothing to do but be seen. */
+static void on_over(void *context, run_t *run, job_event_t event) {
+    (void)context;
+    (void)run;
+    (void)event;
+}
+
+void crew_attach(agent_t *agent) {
+    agent->shared.context = agent;
+    agent->shared.report = on_report;
+    agent->shared.over = on_over;
+    agent->shared.held = crew_holds;
+}
+
+bool crew_holds(const backup_manifest_t *manifest, void *context) {
+    const agent_t *agent = context;
+    for (const run_t *run = agent->runs; run != NULL; run = run->next_run) {
+        if (ident_equal(&run->what.tenant, &manifest->tenant_id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- machines ---- */
+
+static bool wants(const table_row_t *row, job_effect_t effect) {
+    for (size_t i = 0; i < TABLE_EFFECTS; i++) {
+        if (row->effects[i] == (uint8_t)effect) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static status_t keep_progress(agent_t *agent, const run_t *run, error_t *err) {
+    agent->must_commit = true;
+    return journal_progress(agent->journal,
+                            &(journal_progress_t){.attempt = run->what.attempt,
+                                                  .state = run->machine.state,
+                                                  .tries = run->machine.tries,
+                                                  .cancelled = run->machine.cancelled,
+                                                  .finished = run->finished},
+                            err);
+}
+
+/* The attempt is over: its last report, and the journal's mark, in one commit. */
+static status_t finish(agent_t *agent, run_t *run, const table_row_t *row, error_t *err) {
+    job_outcome_t outcome = job_outcome_of(run->machine.state);
+    bool good = outcome == JOB_OUTCOME_DONE || outcome == JOB_OUTCOME_NOT_NEEDED;
+    if (!good && run->error.code == ERROR_NONE) {
+        (void)error_set(&run->error, ERROR_CANCELLED, "%s", row->why);
+    }
+    run->finished = true;
+    run_report_t report = {
+        .step = job_step_of(run->what.kind, run->last_state),
+        .outcome = outcome,
+        .started_us = run->step_started_us,
+        .finished_us = clock_wall_us(),
+        .has_state = true,
+        .error = good ? NULL : &run->error,
+        .version = run->change.migration != NULL && !good ? run->change.migration->version : NULL,
+        .notes = run->notes};
+    TRY(reports_add(agent, run, &report, true, err));
+    return keep_progress(agent, run, err);
+}
+
+static status_t doubt(agent_t *agent, run_t *run, error_t *err) {
+    run_report_t report = {.step = JOB_STEP_SETTLE,
+                           .outcome = JOB_OUTCOME_UNKNOWN,
+                           .started_us = run->step_started_us,
+                           .finished_us = clock_wall_us(),
+                           .error = run->error.code != ERROR_NONE ? &run->error : NULL};
+    agent->must_commit = true;
+    return reports_add(agent, run, &report, false, err);
+}
+
+/* One event into one machine; what it wants done is kept until the commit. */
+static status_t take(agent_t *agent, run_t *run, job_event_t event, error_t *err) {
+    job_state_t before = run->machine.state;
+    const table_row_t *row = job_take(&run->machine, event, random_u32());
+    bool intent = wants(row, JOB_DO_WORK) || wants(row, JOB_DO_SETTLE);
+    memcpy(run->todo, row->effects, sizeof run->todo);
+    if (!job_state_is_final(before)) {
+        run->last_state = before;
+    }
+    if (wants(row, JOB_DO_ARM)) {
+        run->wait_until_boot_us = clock_boot_us() + run->machine.wait_ms * US_PER_MS;
+    }
+    if (wants(row, JOB_DO_DOUBT)) {
+        TRY(doubt(agent, run, err));
+    }
+    if (wants(row, JOB_DO_FINISH)) {
+        return finish(agent, run, row, err);
+    }
+    return intent ? keep_progress(agent, run, err) : STATUS_OK;
+}
+
+status_t crew_take_events(agent_t *agent, error_t *err) {
+    for (run_t *run = agent->runs; run != NULL; run = run->next_run) {
+        if (run->over) {
+            run->over = false;
+            TRY(take(agent, run, run->over_event, err));
+        }
+    }
+    return STATUS_OK;
+}
+
+/* ---- carrying out ---- */
+
+static void start_work(run_t *run) {
+    switch (run->what.kind) {
+    case JOB_KIND_FORWARD:
+    case JOB_KIND_UNDO:
+        work_begin(run);
+        return;
+    case JOB_KIND_RESTORE:
+        restore_begin(run);
+        return;
+    case JOB_KIND_BASELINE:
+        baseline_begin(run);
+        return;
+    case JOB_KIND_BACKUP_CHECK:
+        protect_check_begin(run);
+        return;
+    case JOB_KIND_PRUNE:
+        protect_prune_begin(run);
+        return;
+    case JOB_KIND_NONE:
+    case JOB_KIND_BACKUP:
+    case JOB_KIND_LOOK:
+    case JOB_KIND_COUNT:
+        break;
+    }
+    INVARIANT(run->what.kind == JOB_KIND_FORWARD); /* the other kinds have no work */
+}
+
+static void start(run_t *run, job_effect_t effect) {
+    if (run->unfit.code != ERROR_NONE) {
+        run_fail(run, &run->unfit);
+        return;
+    }
+    run->step_started_us = clock_wall_us();
+    switch (effect) {
+    case JOB_DO_CHECK:
+        FAILPOINT("agent.step.check");
+        check_begin(run);
+        break;
+    case JOB_DO_PROTECT:
+        FAILPOINT("agent.step.protect");
+        protect_begin(run);
+        break;
+    case JOB_DO_WORK:
+        FAILPOINT("agent.step.work");
+        start_work(run);
+        break;
+    case JOB_DO_VERIFY:
+        FAILPOINT("agent.step.verify");
+        verify_begin(run);
+        break;
+    case JOB_DO_SETTLE:
+        FAILPOINT("agent.step.settle");
+        settle_begin(run);
+        break;
+    case JOB_DO_NOTHING:
+    case JOB_DO_ARM:
+    case JOB_DO_DOUBT:
+    case JOB_DO_TRUST:
+    case JOB_DO_FINISH:
+    case JOB_EFFECT_COUNT:
+        break;
+    }
+}
+
+static bool carry_out(run_t *run) {
+    uint8_t todo[TABLE_EFFECTS];
+    memcpy(todo, run->todo, sizeof todo);
+    memset(run->todo, 0, sizeof run->todo);
+    bool any = false;
+    for (size_t i = 0; i < TABLE_EFFECTS; i++) {
+        if (todo[i] >= JOB_DO_CHECK && todo[i] <= JOB_DO_SETTLE) {
+            start(run, (job_effect_t)todo[i]);
+            any = true;
+        }
+    }
+    return any;
+}
+
+/* Whether the job may begin now: its cluster is ours, a slot is free, its bundle is here. */
+static bool may_begin(agent_t *agent, run_t *run) {
+    if (run->begun || agent->draining) {
+        return false;
+    }
+    if (run->cluster == NULL) {
+        return true; /* begins to be refused */
+    }
+    const agent_lease_t *lease = &agent->leases[run->cluster_index];
+    int64_t slots = agent_config_parallel(agent->config, run->cluster);
+    if (lease->until_boot_us <= clock_boot_us() || lease->running >= slots) {
+        return false;
+    }
+    if (digest_is_null(&run->what.bundle)) {
+        return true;
+    }
+    return bundles_get(agent->bundles, &run->what.bundle, &run->bundle, &run->unfit) !=
+           BUNDLES_COMING;
+}
+
+static status_t begin(agent_t *agent, run_t *run, error_t *err) {
+    run->begun = true;
+    run->begun_boot_us = clock_boot_us();
+    run->machine.leaseless = false;
+    if (run->cluster != NULL) {
+        agent->leases[run->cluster_index].running++;
+        agent->leases[run->cluster_index].queued--;
+    }
+    return take(agent, run, run->resumed ? JOB_EVENT_RESUMED : JOB_EVENT_BEGUN, err);
+}
+
+/* What the job left is what inventory knows from now on. */
+static void tell_inventory(agent_t *agent, const run_t *run) {
+    if (run->standing.seq == 0) {
+        return;
+    }
+    const ledger_row_t *last = &run->rows[run->row_count - 1];
+    inventory_facts_t facts = {.tenant = run->what.tenant,
+                               .application = run->what.application,
+                               .standing = &run->standing,
+                               .strict = last->strict,
+                               .logical = last->logical,
+                               .observed_us = clock_wall_us()};
+    inventory_note(agent->inventory, run->what.system_identifier, run->what.database, &facts);
+}
+
+/* Drop runs that are over; their final reports are committed. */
+static void dismiss(agent_t *agent) {
+    run_t **link = &agent->runs;
+    while (*link != NULL) {
+        run_t *run = *link;
+        if (!run->finished) {
+            link = &run->next_run;
+            continue;
+        }
+        *link = run->next_run;
+        if (run->cluster != NULL) {
+            agent_lease_t *lease = &agent->leases[run->cluster_index];
+            lease->running -= run->begun;
+            lease->queued -= !run->begun;
+        }
+        tell_inventory(agent, run);
+        loop_forget(agent, run);
+        run_destroy(&run);
+    }
+    agent->runs_end = link;
+}
+
+bool crew_carry_out(agent_t *agent) {
+    bool any = false;
+    for (run_t *run = agent->runs; run != NULL; run = run->next_run) {
+        any = carry_out(run) || any;
+    }
+    dismiss(agent);
+    for (run_t *run = agent->runs; run != NULL; run = run->next_run) {
+        error_t err = {0};
+        if (may_begin(agent, run)) {
+            if (begin(agent, run, &err) != STATUS_OK) {
+                log_error("a job could not begin", &err);
+            }
+            any = true;
+        }
+    }
+    return any;
+}
+
+/* ---- time, leases, cancels ---- */
+
+static void cancel(agent_t *agent, run_t *run) {
+    error_t err = {0};
+    if (!run->over && take(agent, run, JOB_EVENT_CANCEL, &err) != STATUS_OK) {
+        log_error("a cancel could not be journaled", &err);
+    }
+}
+
+void crew_cancel(agent_t *agent, const Drover__Cancel *message) {
+    for (size_t i = 0; i < message->n_attempts; i++) {
+        for (run_t *run = agent->runs; run != NULL; run = run->next_run) {
+            bool meant =
+                message->attempts[i].len == IDENT_BYTES &&
+                memcmp(message->attempts[i].data, run->what.attempt.bytes, IDENT_BYTES) == 0;
+            if (meant && !run->finished) {
+                run->machine.cancelled = true;
+                cancel(agent, run);
+            }
+        }
+    }
+}
+
+static void tick_run(agent_t *agent, run_t *run, int64_t boot_us) {
+    if (run->finished || run->over || run->cluster == NULL) {
+        return;
+    }
+    bool held = agent->leases[run->cluster_index].until_boot_us > boot_us;
+    if (run->begun && !held && !run->machine.leaseless) {
+        run->machine.leaseless = true;
+        cancel(agent, run);
+    } else if (held) {
+        run->machine.leaseless = false;
+    }
+    bool late = run->begun && run->what.deadline_ms > 0 &&
+                boot_us - run->begun_boot_us > run->what.deadline_ms * US_PER_MS;
+    if (late && !run->machine.cancelled) {
+        run_note(run, "stopped: the attempt took longer than its deadline");
+        run->machine.cancelled = true;
+        cancel(agent, run);
+    }
+    if (run->machine.state == JOB_WAITING && boot_us >= run->wait_until_boot_us && !run->finished) {
+        error_t err = {0};
+        if (take(agent, run, JOB_EVENT_DUE, &err) != STATUS_OK) {
+            log_error("a wait could not be ended", &err);
+        }
+    }
+}
+
+void crew_tick(agent_t *agent) {
+    int64_t boot_us = clock_boot_us();
+    for (run_t *run = agent->runs; run != NULL; run = run->next_run) {
+        tick_run(agent, run, boot_us);
+    }
+}
+
+uint32_t crew_room(const agent_t *agent) {
+    enum { AHEAD = 2 }; /* jobs kept ready per slot, so that none waits for the wire */
+    int64_t room = 0;
+    for (size_t i = 0; !agent->draining && i < agent->cluster_count; i++) {
+        const agent_lease_t *lease = &agent->leases[i];
+        int64_t slots =
+            agent_config_parallel(agent->config, agent_config_cluster(agent->config, i));
+        int64_t free = slots * (1 + AHEAD) - lease->queued - lease->running;
+        room += lease->until_boot_us > 0 && free > 0 ? free : 0;
+    }
+    return (uint32_t)room;
+}
+
+size_t crew_count(const agent_t *agent) {
+    size_t count = 0;
+    for (const run_t *run = agent->runs; run != NULL; run = run->next_run) {
+        count++;
+    }
+    return count;
+}

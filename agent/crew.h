@@ -1,0 +1,47 @@
+/*
+ * crew.h: the jobs in hand: accepted, begun as slots, leases and bundles allow, stepped through
+ * their machine, reported.
+ */
+#ifndef DROVER_AGENT_CREW_H
+#define DROVER_AGENT_CREW_H
+
+#include "agent/agent.h"
+
+/* Fill agent->shared's callbacks. */
+void crew_attach(agent_t *agent);
+
+/* Take up the jobs that the journal holds, after a start. */
+MUST_CHECK status_t crew_resume(agent_t *agent, error_t *err);
+
+/* Accept the jobs of a batch that was verified; payload is the batch's bytes as they travelled. */
+typedef struct crew_batch {
+    const Drover__JobBatch *batch;
+    const void *payload;
+    size_t payload_size;
+} crew_batch_t;
+MUST_CHECK status_t crew_accept(agent_t *agent, const crew_batch_t *batch, error_t *err);
+
+/* The coordinator asks to stop these attempts. */
+void crew_cancel(agent_t *agent, const Drover__Cancel *cancel);
+
+/* Let machines take what their steps came back with; gather journal writes. Bounded: steps that
+ * were not started yet wait for the commit. */
+MUST_CHECK status_t crew_take_events(agent_t *agent, error_t *err);
+
+/* After a commit: start steps, begin jobs that have a slot, drop those that are over. True where
+ * something happened that wants another round. */
+bool crew_carry_out(agent_t *agent);
+
+/* Waits that are over, leases that ended, deadlines that passed. */
+void crew_tick(agent_t *agent);
+
+/* Jobs that we could take now, over all clusters that we hold. */
+uint32_t crew_room(const agent_t *agent);
+
+/* Jobs that are in hand. */
+size_t crew_count(const agent_t *agent);
+
+/* Backups that jobs in hand may need. */
+bool crew_holds(const backup_manifest_t *manifest, void *context);
+
+#endif

@@ -1,0 +1,392 @@
+/* link.c: see link.h. */
+#include "agent/link.h"
+#include "agent/bundles.h"
+#include "agent/crew.h"
+#include "agent/loop.h"
+#include "agent/reports.h"
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "common/crypto/random.h"
+#include "common/postgres/schema.h"
+#include "common/wire/bounds.h"
+#include "common/wire/codec.h"
+#include "common/wire/field.h"
+
+#include <string.h>
+
+enum { HELLO_AGAIN_S = 5, INVENTORY_PART = 500 };
+
+/* Seal and send an unsigned message. What cannot be sent is sent again by whoever wanted it. */
+static void send_message(agent_t *agent, Drover__Kind kind, const ProtobufCMessage *message) {
+    CLEANUP(buffer_free) buffer_t sealed = {0};
+    error_t err = {0};
+    if (codec_seal(kind, message, NULL, &sealed, &err) != STATUS_OK ||
+        dialer_send(agent->dialer, sealed.data, sealed.size, &err) != STATUS_OK) {
+        log_error("a message was not sent", &err);
+    }
+}
+
+/* ---- hello ---- */
+
+/* Clusters as the wire has them; the texts are borrowed from the inventory. */
+static size_t fill_clusters(agent_t *agent, Drover__ClusterSeen *seen,
+                            Drover__ClusterSeen **pointers) {
+    for (size_t i = 0; i < agent->cluster_count; i++) {
+        drover__cluster_seen__init(&seen[i]);
+        inventory_cluster_seen(agent->inventory, i, &seen[i]);
+        pointers[i] = &seen[i];
+    }
+    return agent->cluster_count;
+}
+
+static void say_hello(agent_t *agent) {
+    Drover__Hello hello = DROVER__HELLO__INIT;
+    Drover__ClusterSeen seen[LIMIT_CLUSTERS_PER_AGENT];
+    Drover__ClusterSeen *clusters[LIMIT_CLUSTERS_PER_AGENT];
+    size_t count = crew_count(agent);
+    CLEANUP(free_p) Drover__JobInHand *in_hand = calloc(count + 1, sizeof *in_hand);
+    CLEANUP(free_p) Drover__JobInHand **pointers = calloc(count + 1, sizeof *pointers);
+    if (in_hand == NULL || pointers == NULL) {
+        return; /* said again when due */
+    }
+    for (run_t *run = agent->runs; run != NULL && hello.n_in_hand < WIRE_ATTEMPTS;
+         run = run->next_run) {
+        Drover__JobInHand *job = &in_hand[hello.n_in_hand];
+        drover__job_in_hand__init(job);
+        job->job = field_of_ident(&run->what.job);
+        job->attempt = field_of_ident(&run->what.attempt);
+        pointers[hello.n_in_hand++] = job;
+    }
+    journal_epoch_t epoch = journal_epoch(agent->journal);
+    hello.protocol_min = WIRE_PROTOCOL_MIN;
+    hello.protocol_max = WIRE_PROTOCOL_MAX;
+    hello.software = field_of_text(DROVER_VERSION);
+    hello.agent = agent->config->name;
+    hello.state = field_of_ident(journal_state(agent->journal));
+    hello.wall_us = clock_wall_us();
+    hello.ledger_schema = (uint32_t)schema_version();
+    hello.fingerprint_version = FINGERPRINT_ALGORITHM;
+    hello.n_clusters = fill_clusters(agent, seen, clusters);
+    hello.clusters = clusters;
+    hello.in_hand = pointers;
+    hello.last_report = journal_next(agent->journal) - 1;
+    hello.epoch_seen = epoch.epoch;
+    hello.incarnation_seen = field_of_ident(&epoch.incarnation);
+    send_message(agent, DROVER__KIND__KIND_HELLO, &hello.base);
+    agent->hello_due_boot_us = clock_boot_us() + HELLO_AGAIN_S * US_PER_S;
+}
+
+static void say_beat(agent_t *agent, bool with_clusters) {
+    Drover__AgentBeat beat = DROVER__AGENT_BEAT__INIT;
+    Drover__ClusterSeen seen[LIMIT_CLUSTERS_PER_AGENT];
+    Drover__ClusterSeen *clusters[LIMIT_CLUSTERS_PER_AGENT];
+    beat.wall_us = clock_wall_us();
+    beat.room = crew_room(agent);
+    beat.in_hand = (uint32_t)crew_count(agent);
+    beat.clusters = clusters;
+    beat.n_clusters = with_clusters ? fill_clusters(agent, seen, clusters) : 0;
+    send_message(agent, DROVER__KIND__KIND_AGENT_BEAT, &beat.base);
+    agent->room_told = beat.room;
+    agent->beat_due_boot_us = clock_boot_us() + agent->heartbeat_us;
+}
+
+static void on_inventory_ack(agent_t *agent, const Drover__InventoryAck *ack);
+static void drop_reading(agent_t *agent);
+
+/* ---- what comes in ---- */
+
+static void take_leases(agent_t *agent, Drover__Lease *const *leases, size_t count) {
+    int64_t now = clock_boot_us();
+    for (size_t i = 0; i < count; i++) {
+        agent_lease_t *lease = agent_lease_of(agent, leases[i]->system_identifier);
+        if (lease != NULL) {
+            lease->until_boot_us =
+                leases[i]->valid_ms > 0 ? now + leases[i]->valid_ms * US_PER_MS : 0;
+        }
+    }
+}
+
+/* Whether this token may command us: never one that is older than one that was seen, nor a copy of
+ * the catalog that reached the same epoch. */
+static bool may_command(agent_t *agent, uint64_t epoch, ident_t incarnation) {
+    journal_epoch_t seen = journal_epoch(agent->journal);
+    bool known = epoch == seen.epoch && ident_equal(&incarnation, &seen.incarnation);
+    if (known) {
+        return true;
+    }
+    error_t err = {0};
+    if (epoch <= seen.epoch) {
+        log_warning("coordinator refused", "reason",
+                    "its epoch is not newer than one that was seen", "epoch", LOG_NUMBER(epoch),
+                    "seen", LOG_NUMBER(seen.epoch));
+        return false;
+    }
+    journal_epoch_t newer = {.epoch = epoch, .incarnation = incarnation};
+    if (journal_set_epoch(agent->journal, &newer, &err) != STATUS_OK) {
+        log_error("epoch not kept", &err);
+        return false;
+    }
+    agent->must_commit = true;
+    return true;
+}
+
+static void on_welcome(agent_t *agent, const Drover__Welcome *welcome) {
+    if (!may_command(agent, welcome->epoch, field_ident(welcome->incarnation))) {
+        return;
+    }
+    agent->welcomed = true;
+    agent->acknowledged = welcome->acknowledged;
+    agent->sent_report = welcome->acknowledged;
+    if (welcome->heartbeat_ms > 0) {
+        agent->heartbeat_us = welcome->heartbeat_ms * US_PER_MS;
+    }
+    take_leases(agent, welcome->leases, welcome->n_leases);
+    log_info("welcomed", "epoch", LOG_NUMBER(welcome->epoch), "acknowledged",
+             LOG_NUMBER(welcome->acknowledged));
+    agent->told_all = false;
+    drop_reading(agent);
+    bundles_reconnect(agent->bundles);
+    say_beat(agent, true);
+}
+
+static void on_jobs(agent_t *agent, const envelope_t *envelope, const Drover__JobBatch *batch) {
+    error_t err = {0};
+    curve_public_t own = curve_public_from(keyfile_curve_public(agent->curve_key));
+    curve_public_t meant = field_curve(batch->agent_key);
+    if (!curve_public_equal(&own, &meant)) {
+        (void)error_set(&err, ERROR_SIGNATURE, "jobs that were signed for another agent");
+    } else if (batch->expires_us < clock_wall_us()) {
+        (void)error_set(&err, ERROR_CLOCK_SKEW, "jobs that have expired");
+    }
+    if (err.code != ERROR_NONE) {
+        log_error("jobs refused", &err);
+        return;
+    }
+    if (!may_command(agent, batch->epoch, field_ident(batch->incarnation))) {
+        return;
+    }
+    crew_batch_t taken = {
+        .batch = batch, .payload = envelope->payload, .payload_size = envelope->payload_size};
+    if (crew_accept(agent, &taken, &err) != STATUS_OK) {
+        log_error("jobs not accepted", &err);
+    }
+}
+
+static void on_cancel(agent_t *agent, const Drover__Cancel *cancel) {
+    curve_public_t own = curve_public_from(keyfile_curve_public(agent->curve_key));
+    curve_public_t meant = field_curve(cancel->agent_key);
+    if (curve_public_equal(&own, &meant) &&
+        may_command(agent, cancel->epoch, field_ident(cancel->incarnation))) {
+        crew_cancel(agent, cancel);
+    }
+}
+
+static void on_chunk(agent_t *agent, const Drover__BundleChunk *chunk) {
+    bundles_chunk_t taken = {.digest = field_digest(chunk->digest),
+                             .offset = chunk->offset,
+                             .total = chunk->total,
+                             .data = chunk->data.data,
+                             .size = chunk->data.len};
+    (void)bundles_take(agent->bundles, &taken);
+}
+
+static void on_refused(agent_t *agent, const Drover__Refused *refused) {
+    log_warning("refused by the coordinator", "code", refused->code, "message", refused->message);
+    agent->welcomed = false;
+}
+
+static void dispatch(agent_t *agent, const envelope_t *envelope, const message_t *message) {
+    switch (message->kind) {
+    case DROVER__KIND__KIND_WELCOME:
+        on_welcome(agent, message->welcome);
+        return;
+    case DROVER__KIND__KIND_COORDINATOR_BEAT:
+        take_leases(agent, message->coordinator_beat->leases, message->coordinator_beat->n_leases);
+        return;
+    case DROVER__KIND__KIND_INVENTORY_ACK:
+        on_inventory_ack(agent, message->inventory_ack);
+        return;
+    case DROVER__KIND__KIND_REPORTS_ACK:
+        reports_acknowledged(agent, message->reports_ack->number);
+        return;
+    case DROVER__KIND__KIND_BUNDLE_CHUNK:
+        on_chunk(agent, message->bundle_chunk);
+        return;
+    case DROVER__KIND__KIND_JOBS:
+        on_jobs(agent, envelope, message->jobs);
+        return;
+    case DROVER__KIND__KIND_CANCEL:
+        on_cancel(agent, message->cancel);
+        return;
+    case DROVER__KIND__KIND_REFUSED:
+        on_refused(agent, message->refused);
+        return;
+    default: /* codec_open lets no kind through that a coordinator never sends */
+        return;
+    }
+}
+
+static void on_receive(void *context, const void *bytes, size_t size) {
+    agent_t *agent = context;
+    error_t err = {0};
+    envelope_t envelope;
+    sign_public_t coordinator;
+    CLEANUP(message_destroy_p) message_t *message = NULL;
+    memcpy(coordinator.bytes, agent->config->coordinator.sign_key, SIGN_PUBLIC_BYTES);
+    if (codec_open(bytes, size, PARTY_COORDINATOR, &envelope, &err) != STATUS_OK ||
+        codec_unpack(&envelope, envelope.signature != NULL ? &coordinator : NULL, &message, &err) !=
+            STATUS_OK) {
+        log_error("a message was dropped", &err);
+        return;
+    }
+    dispatch(agent, &envelope, message);
+}
+
+static void on_drained(void *context) {
+    loop_settle(context);
+}
+
+static void on_event(void *context, dialer_event_t event, const char *reason) {
+    agent_t *agent = context;
+    switch (event) {
+    case DIALER_CONNECTED:
+        log_info("connected", "coordinator", agent->config->coordinator.address);
+        say_hello(agent);
+        return;
+    case DIALER_DISCONNECTED:
+        log_warning("disconnected", "reason", reason);
+        agent->welcomed = false;
+        drop_reading(agent);
+        return;
+    case DIALER_REFUSED:
+    case DIALER_UNANSWERED:
+        log_warning(event == DIALER_REFUSED ? "the coordinator does not know our key"
+                                            : "the coordinator does not answer",
+                    "reason", reason, "coordinator", agent->config->coordinator.address);
+        return;
+    case DIALER_EVENT_COUNT:
+        return;
+    }
+}
+
+status_t link_start(agent_t *agent, error_t *err) {
+    transport_options_t options = {
+        .endpoint = agent->config->coordinator.address,
+        .secret = keyfile_curve_secret(agent->curve_key),
+        .server = curve_public_from(agent->config->coordinator.curve_key),
+        .reconnect_max_ms = (int)(agent->config->reconnect_max_us / US_PER_MS),
+    };
+    dialer_calls_t calls = {
+        .context = agent, .receive = on_receive, .drained = on_drained, .event = on_event};
+    agent->heartbeat_us = agent->config->heartbeat_us;
+    return dialer_new(agent->loop, &options, &calls, &agent->dialer, err);
+}
+
+/* ---- what goes out ---- */
+
+static void send_wants(agent_t *agent) {
+    bundles_want_t want;
+    while (agent->welcomed && bundles_want(agent->bundles, clock_boot_us(), &want)) {
+        Drover__BundleWant wire = DROVER__BUNDLE_WANT__INIT;
+        wire.digest = field_of_digest(&want.digest);
+        wire.offset = want.offset;
+        send_message(agent, DROVER__KIND__KIND_BUNDLE_WANT, &wire.base);
+    }
+}
+
+void link_send_due(agent_t *agent) {
+    error_t err = {0};
+    if (!agent->welcomed || !dialer_connected(agent->dialer)) {
+        return;
+    }
+    if (reports_send(agent, &err) != STATUS_OK && err.code != ERROR_WIRE_BUSY &&
+        err.code != ERROR_WIRE_UNREACHABLE) {
+        log_error("reports not sent", &err);
+    }
+    send_wants(agent);
+    if (crew_room(agent) > agent->room_told) {
+        say_beat(agent, false);
+    }
+}
+
+static void drop_reading(agent_t *agent) {
+    inventory_reading_destroy(&agent->reading);
+}
+
+/* One part at a time: the next one follows the acknowledgement. */
+static void send_part(agent_t *agent) {
+    Drover__Inventory wire = DROVER__INVENTORY__INIT;
+    inventory_part_t part;
+    error_t err = {0};
+    if (inventory_reading_part(agent->reading, INVENTORY_PART, &part, &err) != STATUS_OK) {
+        log_error("inventory not told", &err);
+        drop_reading(agent);
+        return;
+    }
+    wire.snapshot = field_of_ident(&agent->snapshot);
+    wire.part = agent->part++;
+    wire.last = part.last;
+    wire.full = inventory_reading_is_full(agent->reading);
+    wire.tenants = part.tenants;
+    wire.n_tenants = part.count;
+    agent->last_part = part.last;
+    send_message(agent, DROVER__KIND__KIND_INVENTORY, &wire.base);
+}
+
+static void on_inventory_ack(agent_t *agent, const Drover__InventoryAck *ack) {
+    ident_t snapshot = field_ident(ack->snapshot);
+    if (agent->reading == NULL || !ident_equal(&snapshot, &agent->snapshot) ||
+        ack->part + 1 != agent->part) {
+        return; /* of an earlier reading, or doubled */
+    }
+    if (!agent->last_part) {
+        send_part(agent);
+        return;
+    }
+    agent->told_all = agent->told_all || inventory_reading_is_full(agent->reading);
+    inventory_reading_told(&agent->reading);
+}
+
+void link_send_inventory(agent_t *agent) {
+    bool everything = !agent->told_all && inventory_is_complete(agent->inventory);
+    bool wanted = everything || inventory_has_news(agent->inventory);
+    error_t err = {0};
+    if (!agent->welcomed || agent->reading != NULL || !wanted ||
+        journal_is_dirty(agent->journal)) { /* ids that are not committed may not be told */
+        return;
+    }
+    if (inventory_reading_new(agent->inventory, everything, &agent->reading, &err) != STATUS_OK) {
+        log_error("inventory not read", &err);
+        return;
+    }
+    agent->snapshot = random_ident();
+    agent->part = 0;
+    send_part(agent);
+}
+
+void link_tick(agent_t *agent) {
+    int64_t now = clock_boot_us();
+    if (!dialer_connected(agent->dialer)) {
+        return;
+    }
+    if (!agent->welcomed) {
+        if (now >= agent->hello_due_boot_us) {
+            say_hello(agent);
+        }
+        return;
+    }
+    if (now >= agent->beat_due_boot_us) {
+        say_beat(agent, agent->clusters_changed);
+        agent->clusters_changed = false;
+    }
+    link_send_inventory(agent);
+}
+
+void link_goodbye(agent_t *agent, const char *reason) {
+    Drover__Goodbye goodbye = DROVER__GOODBYE__INIT;
+    goodbye.reason = field_of_text(reason);
+    if (agent->welcomed && dialer_connected(agent->dialer)) {
+        send_message(agent, DROVER__KIND__KIND_GOODBYE, &goodbye.base);
+    }
+    agent->welcomed = false;
+}

@@ -1,0 +1,25 @@
+/*
+ * link.h: the conversation with the coordinator, as proto/PROTOCOL.md has it. Only what the
+ * configured coordinator's key signed is obeyed; a lower epoch than one that was seen never is.
+ */
+#ifndef DROVER_AGENT_LINK_H
+#define DROVER_AGENT_LINK_H
+
+#include "agent/agent.h"
+
+/* Make the dialer; it connects and keeps connecting. */
+MUST_CHECK status_t link_start(agent_t *agent, error_t *err);
+
+/* What is due: hello again, beats, leases, chunks, inventory. */
+void link_tick(agent_t *agent);
+
+/* After a commit: reports, wants, and a beat where there is more room than was told. */
+void link_send_due(agent_t *agent);
+
+/* Inventory has something new to tell. */
+void link_send_inventory(agent_t *agent);
+
+/* Drained and leaving. */
+void link_goodbye(agent_t *agent, const char *reason);
+
+#endif

@@ -1,0 +1,194 @@
+/* reports.c: see reports.h. */
+#include "agent/reports.h"
+#include "common/base/clock.h"
+#include "common/base/failpoint.h"
+#include "common/wire/bounds.h"
+#include "common/wire/codec.h"
+#include "common/wire/field.h"
+
+#include <string.h>
+
+enum {
+    BATCH_REPORTS = 200,
+    BATCH_BYTES = 512 * 1024,
+    WINDOW = 4000 /* sent and not acknowledged */
+};
+
+static void fill_state(const run_t *run, Drover__ApplicationSeen *state) {
+    const ledger_row_t *last = run->row_count > 0 ? &run->rows[run->row_count - 1] : NULL;
+    state->application = field_of_text(run->what.application);
+    state->generation = (uint32_t)run->standing.generation;
+    state->position = (uint32_t)run->standing.position;
+    state->version = field_of_text(run->standing.version);
+    state->ledger_sequence = run->standing.seq;
+    state->ledger_digest = field_of_digest(&run->standing.head);
+    if (last != NULL) {
+        state->fingerprint_strict = field_of_digest(&last->strict);
+        state->fingerprint_logical = field_of_digest(&last->logical);
+    }
+}
+
+/* err is a redacted copy; contexts points at ERROR_CONTEXT_DEPTH places. */
+static void fill_failure(const error_t *err, const char *version, char **contexts,
+                         Drover__Failure *failure) {
+    failure->code = field_of_text(error_code_text(err->code));
+    failure->sqlstate = field_of_text(err->sqlstate);
+    failure->message = field_of_text(err->message);
+    failure->constraint = field_of_text(err->constraint);
+    failure->server_hint = field_of_text(err->server_hint);
+    failure->version = field_of_text(version != NULL ? version : "");
+    for (int i = 0; i < err->context_count; i++) {
+        contexts[i] = field_of_text(err->context[i]);
+    }
+    failure->contexts = contexts;
+    failure->n_contexts = (size_t)err->context_count;
+}
+
+static void fill_recovery(const run_report_t *report, Drover__RecoveryPoint *point) {
+    point->kind = field_of_text(report->recovery_kind);
+    point->reference =
+        field_of_text(report->recovery_reference != NULL ? report->recovery_reference : "");
+    point->lsn = field_of_text(report->recovery_lsn != NULL ? report->recovery_lsn : "");
+    point->verified =
+        field_of_text(report->recovery_verified != NULL ? report->recovery_verified : "");
+    point->time_us = report->recovery_time_us;
+    point->size_bytes = report->recovery_size_bytes;
+}
+
+/* Notes as lines, at most WIRE_NOTES; cuts a copy in place. */
+static size_t split_notes(char *notes, char *lines[WIRE_NOTES]) {
+    size_t count = 0;
+    char *rest = notes;
+    for (char *line = strsep(&rest, "\n"); line != NULL && count < WIRE_NOTES;
+         line = strsep(&rest, "\n")) {
+        if (line[0] != '\0') {
+            lines[count++] = line;
+        }
+    }
+    return count;
+}
+
+static status_t keep(agent_t *agent, const run_t *run, const Drover__Report *wire, error_t *err) {
+    size_t size = drover__report__get_packed_size(wire);
+    CLEANUP(free_p) uint8_t *bytes = malloc(size + 1);
+    if (bytes == NULL) {
+        return error_set(err, ERROR_NO_MEMORY, "out of memory for a report");
+    }
+    (void)drover__report__pack(wire, bytes);
+    return journal_report(
+        agent->journal,
+        &(journal_report_t){
+            .number = wire->number, .attempt = run->what.attempt, .bytes = bytes, .size = size},
+        err);
+}
+
+status_t reports_add(agent_t *agent, const run_t *run, const run_report_t *report, bool final,
+                     error_t *err) {
+    Drover__Report wire = DROVER__REPORT__INIT;
+    Drover__ApplicationSeen state = DROVER__APPLICATION_SEEN__INIT;
+    Drover__Failure failure = DROVER__FAILURE__INIT;
+    Drover__RecoveryPoint point = DROVER__RECOVERY_POINT__INIT;
+    char *contexts[ERROR_CONTEXT_DEPTH];
+    char *lines[WIRE_NOTES];
+    CLEANUP(free_p) char *notes = report->notes != NULL ? strdup(report->notes) : NULL;
+    error_t redacted = report->error != NULL ? *report->error : (error_t){0};
+    sqlstate_redact(&redacted);
+    wire.number = journal_next(agent->journal);
+    wire.job = field_of_ident(&run->what.job);
+    wire.attempt = field_of_ident(&run->what.attempt);
+    wire.tenant = field_of_ident(&run->what.tenant);
+    wire.step = (Drover__Step)report->step;
+    wire.outcome = (Drover__Outcome)report->outcome;
+    wire.final = final;
+    wire.started_us = report->started_us;
+    wire.finished_us = report->finished_us;
+    wire.retries = run->machine.tries;
+    wire.size_bytes = run->size_bytes;
+    if (report->has_state && run->standing.seq > 0) {
+        fill_state(run, &state);
+        wire.state = &state;
+    }
+    if (redacted.code != ERROR_NONE) {
+        fill_failure(&redacted, report->version, contexts, &failure);
+        wire.failure = &failure;
+    }
+    if (report->recovery_kind != NULL) {
+        fill_recovery(report, &point);
+        wire.recovery_point = &point;
+    }
+    if (report->sql != NULL) {
+        wire.sql_digest = field_of_digest(report->sql);
+    }
+    if (notes != NULL) {
+        wire.n_notes = split_notes(notes, lines);
+        wire.notes = lines;
+    }
+    return keep(agent, run, &wire, err);
+}
+
+/* ---- sending ---- */
+
+typedef struct batch {
+    Drover__Report *reports[BATCH_REPORTS];
+    size_t count;
+    size_t bytes;
+    bool full;
+} batch_t;
+
+static status_t take_report(const journal_report_t *report, void *context, error_t *err) {
+    batch_t *batch = context;
+    if (batch->full || batch->bytes + report->size > BATCH_BYTES) {
+        batch->full = true;
+        return STATUS_OK;
+    }
+    Drover__Report *wire = drover__report__unpack(NULL, report->size, report->bytes);
+    if (wire == NULL) {
+        return error_set(err, ERROR_STORE, "report %llu in the journal cannot be read",
+                         (unsigned long long)report->number);
+    }
+    batch->reports[batch->count++] = wire;
+    batch->bytes += report->size;
+    return STATUS_OK;
+}
+
+static void batch_free(batch_t *batch) {
+    for (size_t i = 0; i < batch->count; i++) {
+        drover__report__free_unpacked(batch->reports[i], NULL);
+    }
+}
+
+static status_t send_batch(agent_t *agent, const batch_t *batch, error_t *err) {
+    Drover__Reports wire = DROVER__REPORTS__INIT;
+    Drover__Report *reports[BATCH_REPORTS];
+    CLEANUP(buffer_free) buffer_t sealed = {0};
+    memcpy(reports, batch->reports, batch->count * sizeof reports[0]);
+    wire.state = field_of_ident(journal_state(agent->journal));
+    wire.reports = reports;
+    wire.n_reports = batch->count;
+    TRY(codec_seal(DROVER__KIND__KIND_REPORTS, &wire.base, keyfile_sign_secret(agent->sign_key),
+                   &sealed, err));
+    TRY(dialer_send(agent->dialer, sealed.data, sealed.size, err));
+    agent->sent_report = batch->reports[batch->count - 1]->number;
+    FAILPOINT("agent.reports.sent");
+    return STATUS_OK;
+}
+
+status_t reports_send(agent_t *agent, error_t *err) {
+    while (agent->welcomed && agent->sent_report + 1 < journal_next(agent->journal) &&
+           agent->sent_report - agent->acknowledged < WINDOW) {
+        CLEANUP(batch_free) batch_t batch = {0};
+        journal_range_t range = {.after = agent->sent_report, .most = BATCH_REPORTS};
+        TRY(journal_reports(agent->journal, range, take_report, &batch, err));
+        if (batch.count == 0) {
+            return STATUS_OK;
+        }
+        TRY(send_batch(agent, &batch, err));
+    }
+    return STATUS_OK;
+}
+
+void reports_acknowledged(agent_t *agent, uint64_t number) {
+    if (number > agent->acknowledged) {
+        agent->acknowledged = number;
+    }
+}

@@ -1,0 +1,20 @@
+/*
+ * reports.h: what happened, as the coordinator will hear it: numbered, journaled, signed by the
+ * batch, sent until acknowledged.
+ */
+#ifndef DROVER_AGENT_REPORTS_H
+#define DROVER_AGENT_REPORTS_H
+
+#include "agent/agent.h"
+
+/* Journal a report; it leaves after the commit. final: the attempt is over. */
+MUST_CHECK status_t reports_add(agent_t *agent, const run_t *run, const run_report_t *report,
+                                bool final, error_t *err);
+
+/* Send what is committed and was not sent on this connection. Nothing may be gathered. */
+MUST_CHECK status_t reports_send(agent_t *agent, error_t *err);
+
+/* The coordinator has committed all up to this number. */
+void reports_acknowledged(agent_t *agent, uint64_t number);
+
+#endif
