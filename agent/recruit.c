@@ -110,7 +110,7 @@ static journal_job_t journal_entry(const Drover__JobBatch *batch, const Drover__
         .accepted_us = clock_wall_us(),
         .state = JOB_ACCEPTED,
         .keep_open = terms->keep_open,
-        .order = hash_bytes(HASH_ORDER, from->payload, from->payload_size),
+        .order = hash_of(HASH_ORDER, from->payload, from->payload_size),
         .payload = from->payload,
         .payload_size = from->payload_size,
     };

@@ -18,7 +18,33 @@ status_t handle_key_new(const command_input_t *input, error_t *err);
 status_t handle_key_show(const command_input_t *input, error_t *err);
 status_t handle_doc(const command_input_t *input, error_t *err);
 
-/* Commands that ask the coordinator. Fails with ERROR_NOT_BUILT. */
-status_t handle_remote(const command_input_t *input, error_t *err);
+/* Commands that ask the coordinator; remote_*.c. */
+status_t handle_bundle_list(const command_input_t *input, error_t *err);
+status_t handle_bundle_push(const command_input_t *input, error_t *err);
+status_t handle_rollout_plan(const command_input_t *input, error_t *err);
+status_t handle_rollout_start(const command_input_t *input, error_t *err);
+status_t handle_rollout_watch(const command_input_t *input, error_t *err);
+status_t handle_rollout_status(const command_input_t *input, error_t *err);
+status_t handle_rollout_list(const command_input_t *input, error_t *err);
+status_t handle_rollout_failures(const command_input_t *input, error_t *err);
+status_t handle_rollout_pause(const command_input_t *input, error_t *err);
+status_t handle_rollout_resume(const command_input_t *input, error_t *err);
+status_t handle_rollout_stop(const command_input_t *input, error_t *err);
+status_t handle_rollout_retry(const command_input_t *input, error_t *err);
+status_t handle_rollout_report(const command_input_t *input, error_t *err);
+status_t handle_rollback(const command_input_t *input, error_t *err);
+status_t handle_baseline(const command_input_t *input, error_t *err);
+status_t handle_tenants(const command_input_t *input, error_t *err);
+status_t handle_tenant_show(const command_input_t *input, error_t *err);
+status_t handle_agents(const command_input_t *input, error_t *err);
+status_t handle_clusters(const command_input_t *input, error_t *err);
+status_t handle_history(const command_input_t *input, error_t *err);
+status_t handle_backup_create(const command_input_t *input, error_t *err);
+status_t handle_backup_list(const command_input_t *input, error_t *err);
+status_t handle_backup_show(const command_input_t *input, error_t *err);
+status_t handle_backup_check(const command_input_t *input, error_t *err);
+status_t handle_backup_restore(const command_input_t *input, error_t *err);
+status_t handle_backup_prune(const command_input_t *input, error_t *err);
+status_t handle_audit_log(const command_input_t *input, error_t *err);
 
 #endif

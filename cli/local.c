@@ -38,11 +38,3 @@ status_t handle_doc(const command_input_t *input, error_t *err) {
     (void)fputs(buffer_string(&text), stdout);
     return STATUS_OK;
 }
-
-status_t handle_remote(const command_input_t *input, error_t *err) {
-    const command_t *command = command_chosen(input);
-    return error_set(err, ERROR_NOT_BUILT,
-                     "drover: '%s' needs a coordinator, and this build "
-                     "cannot talk to one",
-                     command->name);
-}

@@ -50,6 +50,9 @@ int main(int argc, char **argv) {
         return 0;
     }
     error_print(&err, NULL);
+    if (err.server_hint[0] != '\0') { /* the coordinator, or PostgreSQL, knew more */
+        (void)fprintf(stderr, "HINT: %s\n", err.server_hint);
+    }
     if (err.code == ERROR_USAGE) {
         show_usage(&input);
     }

@@ -22,21 +22,8 @@ output_t output_choose(const command_input_t *input, output_form_t configured) {
     return output;
 }
 
-const json_t *output_find(const json_t *document, const char *path) {
-    while (document != NULL && path[0] != '\0') { /* each turn steps over a member's name */
-        char name[64];
-        size_t length = strcspn(path, ".");
-        INVARIANT(length < sizeof name);
-        memcpy(name, path, length);
-        name[length] = '\0';
-        document = json_object_get(document, name);
-        path += length + (path[length] == '.' ? 1 : 0);
-    }
-    return document;
-}
-
 /* Control bytes and what is no UTF-8 text cannot reach the terminal. */
-static void put_text(const char *text, buffer_t *out) {
+void output_escape(const char *text, buffer_t *out) {
     for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
         if (*c < 0x20 || *c == 0x7f) {
             buffer_format(out, "\\x%02x", (unsigned)*c);
@@ -97,8 +84,13 @@ void output_cell(const output_t *output, column_kind_t kind, const json_t *value
         buffer_text(out, "-");
         return;
     }
+    if (json_is_string(value) && kind == COLUMN_ID) {
+        char id[OUTPUT_ID_SIZE];
+        output_escape(output_id(json_string_value(value), id), out);
+        return;
+    }
     if (json_is_string(value)) {
-        put_text(json_string_value(value), out);
+        output_escape(json_string_value(value), out);
         return;
     }
     if (json_is_boolean(value)) {
@@ -108,7 +100,7 @@ void output_cell(const output_t *output, column_kind_t kind, const json_t *value
     if (!json_is_integer(value)) {
         CLEANUP(free_p)
         char *text = json_dumps(value, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY);
-        put_text(text != NULL ? text : "?", out);
+        output_escape(text != NULL ? text : "?", out);
         return;
     }
     int64_t number = (int64_t)json_integer_value(value);
@@ -122,10 +114,14 @@ void output_cell(const output_t *output, column_kind_t kind, const json_t *value
     case COLUMN_TIME:
         put_time(output, number, out);
         return;
+    case COLUMN_AGE:
+        put_duration(number > 0 ? number : -1, out);
+        return;
     case COLUMN_TEXT:
     case COLUMN_NUMBER:
     case COLUMN_STATE:
     case COLUMN_YES:
+    case COLUMN_ID:
     case COLUMN_KIND_COUNT:
         buffer_format(out, "%" PRId64, number);
         return;
@@ -140,10 +136,14 @@ static const char *colour_of(const char *state) {
     } COLOURS[] = {
         {"done", "green"},         {"applied", "green"},       {"verified", "green"},
         {"online", "green"},       {"finished", "green"},      {"rolled_back", "green"},
+        {"succeeded", "green"},    {"passed", "green"},        {"ok", "green"},
         {"failed", "red"},         {"unreachable", "red"},     {"refused", "red"},
-        {"unknown", "magenta"},    {"quarantined", "magenta"}, {"paused", "yellow"},
+        {"incomplete", "red"},     {"late", "yellow"},         {"gone", "magenta"},
+        {"unknown", "magenta"},    {"quarantined", "magenta"}, {"suspended", "magenta"},
+        {"clone", "magenta"},      {"paused", "yellow"},       {"stopping", "yellow"},
+        {"stopped", "yellow"},     {"reverting", "yellow"},    {"waiting", "yellow"},
         {"outstanding", "yellow"}, {"stale", "yellow"},        {"running", "cyan"},
-        {"soaking", "cyan"},
+        {"dispatched", "cyan"},    {"open", "cyan"},           {"soaking", "cyan"},
     };
     for (size_t i = 0; i < sizeof COLOURS / sizeof COLOURS[0]; i++) {
         if (strcmp(COLOURS[i].word, state) == 0) {
@@ -171,7 +171,7 @@ static status_t add_row(const output_t *output, const output_view_t *view,
     }
     for (size_t i = 0; i < view->count; i++) {
         CLEANUP(buffer_free) buffer_t cell = {0};
-        output_cell(output, view->columns[i].kind, output_find(row, view->columns[i].path), &cell);
+        output_cell(output, view->columns[i].kind, document_at(row, view->columns[i].path), &cell);
         TRY(buffer_check(&cell, err));
         if (scols_line_set_data(line, i, buffer_string(&cell)) != 0) {
             return no_memory(err);
@@ -187,17 +187,25 @@ static status_t add_row(const output_t *output, const output_view_t *view,
 }
 
 static bool is_right(column_kind_t kind) {
-    return kind == COLUMN_NUMBER || kind == COLUMN_BYTES || kind == COLUMN_DURATION;
+    return kind == COLUMN_NUMBER || kind == COLUMN_BYTES || kind == COLUMN_DURATION ||
+           kind == COLUMN_AGE;
 }
 
-static status_t write_table(const output_t *output, const output_view_t *view, const json_t *rows,
-                            FILE *out, error_t *err) {
+status_t output_table(const output_t *output, const output_view_t *view, const json_t *document,
+                      buffer_t *out, error_t *err) {
+    const json_t *rows = document_at(document, view->rows);
     CLEANUP(table_free) struct libscols_table *table = scols_new_table();
-    if (table == NULL || scols_table_set_stream(table, out) != 0) {
+    CLEANUP(free_p) char *text = NULL;
+    if (table == NULL) {
         return no_memory(err);
+    }
+    if (json_array_size(rows) == 0) {
+        return STATUS_OK;
     }
     (void)scols_table_enable_colors(table, output->colour ? 1 : 0);
     (void)scols_table_enable_nowrap(table, 1);
+    /* a name that the terminal's width cut could not be copied: long lines wrap instead */
+    (void)scols_table_set_termforce(table, SCOLS_TERMFORCE_NEVER);
     for (size_t i = 0; i < view->count; i++) {
         int flags = is_right(view->columns[i].kind) ? SCOLS_FL_RIGHT : 0;
         if (scols_table_new_column(table, view->columns[i].title, 0, flags) == NULL) {
@@ -209,22 +217,86 @@ static status_t write_table(const output_t *output, const output_view_t *view, c
     json_array_foreach(rows, index, row) {
         TRY(add_row(output, view, table, row, err));
     }
-    if (scols_print_table(table) != 0) {
-        return error_set(err, ERROR_IO, "cannot write the table: %m");
+    if (scols_print_table_to_string(table, &text) != 0) {
+        return no_memory(err);
+    }
+    buffer_text(out, text);
+    if (out->size > 0 && out->data[out->size - 1] != '\n') {
+        buffer_char(out, '\n');
+    }
+    return STATUS_OK;
+}
+
+void output_pairs(const output_t *output, const output_view_t *view, const json_t *document,
+                  buffer_t *out) {
+    size_t width = 0;
+    for (size_t i = 0; i < view->count; i++) {
+        size_t length = strlen(view->columns[i].title);
+        width = length > width ? length : width;
+    }
+    for (size_t i = 0; i < view->count; i++) {
+        const output_column_t *column = &view->columns[i];
+        const json_t *value = document_at(document, column->path);
+        bool said = value != NULL && !json_is_null(value) &&
+                    !(json_is_string(value) && json_string_length(value) == 0);
+        if (!said) {
+            continue;
+        }
+        buffer_format(out, "%-*s  ", (int)width, column->title);
+        if (column->kind == COLUMN_STATE && json_is_string(value)) {
+            output_state(output, json_string_value(value), out);
+        } else {
+            output_cell(output, column->kind, value, out);
+        }
+        buffer_char(out, '\n');
+    }
+}
+
+void output_state(const output_t *output, const char *state, buffer_t *out) {
+    static const struct {
+        const char *colour;
+        const char *sequence; /* ECMA-48 SGR */
+    } SEQUENCES[] = {{"green", "\033[32m"},
+                     {"red", "\033[31m"},
+                     {"magenta", "\033[35m"},
+                     {"yellow", "\033[33m"},
+                     {"cyan", "\033[36m"}};
+    const char *colour = output->colour ? colour_of(state) : NULL;
+    for (size_t i = 0; colour != NULL && i < sizeof SEQUENCES / sizeof SEQUENCES[0]; i++) {
+        if (strcmp(SEQUENCES[i].colour, colour) == 0) {
+            buffer_text(out, SEQUENCES[i].sequence);
+        }
+    }
+    output_escape(state, out);
+    if (colour != NULL) {
+        buffer_text(out, "\033[0m");
+    }
+}
+
+const char *output_id(const char *id, char buffer[OUTPUT_ID_SIZE]) {
+    (void)snprintf(buffer, OUTPUT_ID_SIZE, "%s", id);
+    return buffer;
+}
+
+status_t output_flush(const buffer_t *text, FILE *out, error_t *err) {
+    TRY(buffer_check(text, err));
+    if (fputs(buffer_string(text), out) < 0 || fflush(out) != 0) {
+        return error_set(err, ERROR_IO, "cannot write the result: %m");
     }
     return STATUS_OK;
 }
 
 status_t output_write(const output_t *output, const output_view_t *view, const json_t *document,
                       FILE *out, error_t *err) {
-    const json_t *rows = view != NULL ? output_find(document, view->rows) : NULL;
     if (output->form == OUTPUT_JSON || view == NULL) {
         if (json_dumpf(document, out, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_ENCODE_ANY) != 0) {
             return error_set(err, ERROR_IO, "cannot write JSON: %m");
         }
         (void)fputc('\n', out);
-    } else if (json_array_size(rows) > 0) {
-        TRY(write_table(output, view, rows, out, err));
+    } else if (json_array_size(document_at(document, view->rows)) > 0) {
+        CLEANUP(buffer_free) buffer_t text = {0};
+        TRY(output_table(output, view, document, &text, err));
+        TRY(output_flush(&text, out, err));
     } else if (view->empty != NULL) {
         output_say("%s", view->empty);
     }

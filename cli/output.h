@@ -9,8 +9,8 @@
 #define DROVER_CLI_OUTPUT_H
 
 #include "cli/command.h"
+#include "cli/document.h"
 
-#include <jansson.h>
 #include <stdio.h>
 
 typedef enum output_form { OUTPUT_TABLE, OUTPUT_JSON, OUTPUT_FORM_COUNT } output_form_t;
@@ -31,6 +31,8 @@ typedef enum column_kind {
     COLUMN_TIME,     /* microseconds since 1970 as 2026-03-01 03:00:00 */
     COLUMN_STATE,    /* a text, coloured by what it says */
     COLUMN_YES,      /* true as yes, false as no */
+    COLUMN_ID,       /* an id or digest, its first characters: enough to name it by */
+    COLUMN_AGE,      /* microseconds that passed, to the right; 0 and less are "-" */
     COLUMN_KIND_COUNT
 } column_kind_t;
 
@@ -47,6 +49,8 @@ typedef struct output_view {
     const char *empty; /* what stderr says where there are no rows; NULL: nothing */
 } output_view_t;
 
+#define OUTPUT_COLUMNS(array) .columns = (array), .count = sizeof(array) / sizeof(array)[0]
+
 /*
  * From -o, else the form of the configuration, and from NO_COLOR, --no-color, TERM and the
  * terminal.
@@ -57,11 +61,33 @@ output_t output_choose(const command_input_t *input, output_form_t configured);
 MUST_CHECK status_t output_write(const output_t *output, const output_view_t *view,
                                  const json_t *document, FILE *out, error_t *err);
 
+/* Append the rows as a table; nothing where there are none. ERROR_NO_MEMORY. */
+MUST_CHECK status_t output_table(const output_t *output, const output_view_t *view,
+                                 const json_t *document, buffer_t *out, error_t *err);
+
+/*
+ * Append one object as lines of a title and its value; members that are absent, null or "" are left
+ * out. The view's rows and empty are not used.
+ */
+void output_pairs(const output_t *output, const output_view_t *view, const json_t *document,
+                  buffer_t *out);
+
+/* Append a text from elsewhere with its control bytes escaped. */
+void output_escape(const char *text, buffer_t *out);
+
+/* Write what was appended. ERROR_NO_MEMORY where that failed, ERROR_IO. */
+MUST_CHECK status_t output_flush(const buffer_t *text, FILE *out, error_t *err);
+
 /* One cell's text; for tests and for lines that are no table. */
 void output_cell(const output_t *output, column_kind_t kind, const json_t *value, buffer_t *out);
 
-/* The value at a path of members, or NULL. Borrowed. */
-const json_t *output_find(const json_t *document, const char *path);
+enum { OUTPUT_ID_SIZE = 9 };
+
+/* The first characters of an id; answers buffer. */
+const char *output_id(const char *id, char buffer[OUTPUT_ID_SIZE]);
+
+/* Append a state's word, coloured where output has colours. */
+void output_state(const output_t *output, const char *state, buffer_t *out);
 
 /* A message on stderr, after "drover: ". */
 void output_say(const char *format, ...) PRINTF_LIKE(1, 2);

@@ -7,14 +7,20 @@
 /* clang-format off */
 static const char *const METHODS[] = {"undo", "restore", NULL};
 static const char *const KINDS[] = {"release", "operator", "coordinator", "agent", "curve", "backup", "recovery", NULL};
-static const char *const ZONES[] = {"local", "utc", NULL};
 
 #define WAIT {.name = "wait", .letter = 'w', .kind = FLAG_SWITCH, .help = "stay until it is over; the exit code tells how"}
 #define TIMEOUT {.name = "timeout", .kind = FLAG_DURATION, .value = "TIME", .help = "with --wait: give up watching after this, exit code 5"}
 #define SELECT {.name = "select", .letter = 'l', .kind = FLAG_TEXT, .value = "SELECTOR", .help = "only tenants that the selector matches"}
 #define LIMIT {.name = "limit", .kind = FLAG_NUMBER, .value = "N", .default_text = "1000", .help = "at most so many rows"}
-#define ROLLOUT_ARGUMENT {.name = "ROLLOUT", .help = "id of the rollout, or a prefix of it"}
-#define PASSPHRASE {.name = "passphrase-fd", .kind = FLAG_NUMBER, .value = "FD", .help = "read the key's passphrase from this file descriptor"}
+#define ROLLOUT_ARGUMENT {.name = "ROLLOUT", .help = "id of the rollout, a prefix of it, or its name"}
+#define REASON {.name = "reason", .letter = 'm', .kind = FLAG_TEXT, .value = "TEXT", .help = "why, for the audit log"}
+#define NAME {.name = "name", .kind = FLAG_TEXT, .value = "NAME", .help = "what to call it; default what it does"}
+#define APPLICATION {.name = "application", .letter = 'a', .kind = FLAG_TEXT, .value = "NAME", .help = "only of this application"}
+#define NO_SQL {.name = "no-sql", .kind = FLAG_SWITCH, .help = "leave out the scripts"}
+#define OF_TENANT {.name = "tenant", .letter = 't', .kind = FLAG_TEXT, .value = "TENANT", .help = "whose backup, where the prefix alone is not clear"}
+#define WAITS "With --wait the exit code tells the end: 0 succeeded, 3 failed, incomplete or stopped, 4 paused,\n" \
+    "5 timed out. A line is printed for each change, a live table where stdout is a terminal. Ctrl-C ends\n" \
+    "the watch with exit code 1; the rollout goes on."
 
 static const command_argument_t NEW_ARGUMENTS[] = {{.name = "WORDS", .help = "what the migration does, in a few words"}};
 static const command_flag_t NEW_FLAGS[] = {
@@ -34,20 +40,21 @@ static const command_flag_t BUILD_FLAGS[] = {
 static const command_example_t BUILD_EXAMPLES[] = {{"drover bundle build migrations --application app --out app.bundle", "Freeze the folder; it is linted first"}};
 static const command_argument_t BUNDLE_FILE[] = {{.name = "BUNDLE", .help = "bundle file"}};
 static const command_flag_t SIGN_FLAGS[] = {
-    {.name = "key", .letter = 'k', .kind = FLAG_TEXT, .value = "FILE", .required = true, .help = "release key"}, PASSPHRASE};
+    {.name = "key", .letter = 'k', .kind = FLAG_TEXT, .value = "FILE", .required = true, .help = "release key"}};
+static const command_flag_t BUNDLE_LIST_FLAGS[] = {APPLICATION};
 static const command_t BUNDLE_COMMANDS[] = {
     {.name = "build", .summary = "freeze a folder of migrations into a bundle", COMMAND_ARGUMENTS(BUILD_ARGUMENTS), COMMAND_FLAGS(BUILD_FLAGS), COMMAND_EXAMPLES(BUILD_EXAMPLES), .run = handle_bundle_build},
     {.name = "sign", .summary = "add a release key's signature to a bundle", COMMAND_ARGUMENTS(BUNDLE_FILE), COMMAND_FLAGS(SIGN_FLAGS), .run = handle_bundle_sign},
     {.name = "show", .summary = "show what a bundle holds and who signed it", COMMAND_ARGUMENTS(BUNDLE_FILE), .run = handle_bundle_show},
-    {.name = "list", .summary = "list the bundles that the coordinator has", .run = handle_remote},
-    {.name = "push", .summary = "send a bundle to the coordinator", COMMAND_ARGUMENTS(BUNDLE_FILE), .run = handle_remote},
+    {.name = "list", .summary = "list the bundles that the coordinator has", COMMAND_FLAGS(BUNDLE_LIST_FLAGS), .run = handle_bundle_list},
+    {.name = "push", .summary = "send a bundle to the coordinator", COMMAND_ARGUMENTS(BUNDLE_FILE), .run = handle_bundle_push},
 };
 
 static const command_argument_t KEY_FILE_ARGUMENT[] = {{.name = "FILE", .help = "key file; its public half is FILE.pub"}};
 static const command_flag_t KEY_FLAGS[] = {
     {.name = "kind", .kind = FLAG_CHOICE, .value = "KIND", .choices = KINDS, .required = true, .help = "release, operator, coordinator, agent, curve, backup or recovery"},
     {.name = "name", .kind = FLAG_TEXT, .value = "NAME", .required = true, .help = "whose key it is"},
-    {.name = "passphrase", .kind = FLAG_SWITCH, .help = "ask for a passphrase and lock the key with it"}, PASSPHRASE};
+    {.name = "passphrase", .kind = FLAG_SWITCH, .help = "ask for a passphrase and lock the key with it"}};
 static const command_flag_t KEY_SHOW_FLAGS[] = {
     {.name = "kind", .kind = FLAG_CHOICE, .value = "KIND", .choices = KINDS, .required = true, .help = "what the key is for"}};
 static const command_example_t KEY_EXAMPLES[] = {{"drover key new release.key --kind release --name ci", "Make a key that signs bundles; hand out release.key.pub"}};
@@ -57,45 +64,56 @@ static const command_t KEY_COMMANDS[] = {
 };
 
 static const command_argument_t SPEC_ARGUMENT[] = {{.name = "SPEC", .help = "rollout spec, a YAML file"}};
-static const command_argument_t PLAN_ARGUMENT[] = {{.name = "SPEC", .help = "rollout spec, or a plan that was saved"}};
+static const command_argument_t PLAN_ARGUMENT[] = {{.name = "SPEC", .help = "rollout spec, or a plan that 'rollout plan --out' saved"}};
 static const command_argument_t ONE_ROLLOUT[] = {ROLLOUT_ARGUMENT};
-static const command_argument_t MAYBE_ROLLOUT[] = {{.name = "ROLLOUT", .help = "id of the rollout, or a prefix of it; default the newest", .optional = true}};
+static const command_argument_t MAYBE_ROLLOUT[] = {{.name = "ROLLOUT", .help = "id of the rollout, a prefix of it, or its name; default the newest", .optional = true}};
 static const command_flag_t PLAN_FLAGS[] = {
-    {.name = "out", .kind = FLAG_TEXT, .value = "FILE", .help = "save the plan here"},
-    {.name = "sql", .kind = FLAG_SWITCH, .help = "show the scripts that would run"}};
-static const command_flag_t START_FLAGS[] = {WAIT, TIMEOUT};
+    {.name = "out", .kind = FLAG_TEXT, .value = "FILE", .help = "save the plan here; 'rollout start' takes it in place of the spec"}, NO_SQL,
+    {.name = "bundle", .kind = FLAG_TEXT, .value = "BUNDLE", .help = "this bundle in place of the spec's"}};
+static const command_flag_t START_FLAGS[] = {
+    {.name = "bundle", .kind = FLAG_TEXT, .value = "BUNDLE", .help = "this bundle in place of the spec's"}, NAME, WAIT, TIMEOUT};
 static const command_flag_t WATCH_FLAGS[] = {
     {.name = "timeout", .kind = FLAG_DURATION, .value = "TIME", .help = "give up watching after this, exit code 5"}};
 static const command_flag_t LIST_FLAGS[] = {
     {.name = "all", .letter = 'a', .kind = FLAG_SWITCH, .help = "closed ones too"}, LIMIT};
 static const command_flag_t FAILURES_FLAGS[] = {LIMIT};
-static const command_flag_t REASON_FLAGS[] = {
-    {.name = "reason", .letter = 'm', .kind = FLAG_TEXT, .value = "TEXT", .help = "why, for the audit log"}};
+static const command_flag_t REASON_FLAGS[] = {REASON};
+static const command_flag_t RESUME_FLAGS[] = {REASON, WAIT, TIMEOUT};
 static const command_flag_t RETRY_FLAGS[] = {
-    {.name = "tenant", .letter = 't', .kind = FLAG_TEXT, .value = "TENANT", .repeats = true, .help = "only this tenant; default all failed ones"}, WAIT, TIMEOUT};
-static const command_example_t START_EXAMPLES[] = {{"drover rollout start rollout.yaml --wait", "Plan, confirm, start, and watch to the end"}};
+    {.name = "tenant", .letter = 't', .kind = FLAG_TEXT, .value = "TENANT", .repeats = true, .help = "only this tenant; default all that failed"}, REASON, WAIT, TIMEOUT};
+static const command_flag_t REPORT_FLAGS[] = {
+    {.name = "out", .kind = FLAG_TEXT, .value = "FILE", .help = "write it here rather than to stdout"}};
+static const command_example_t PLAN_EXAMPLES[] = {{"drover rollout plan rollout.yaml --out rollout.plan", "Show the plan, and keep it for those who approve"}};
+static const command_example_t START_EXAMPLES[] = {
+    {"drover rollout start rollout.yaml --wait", "Plan, confirm, start, and watch to the end"},
+    {"drover rollout start rollout.plan --wait --timeout 1h --yes", "Start exactly what was approved, from CI"}};
+static const command_example_t RETRY_EXAMPLES[] = {{"drover rollout retry 1f3a --tenant acme --wait", "Try one tenant again once its data is mended"}};
 static const command_t ROLLOUT_COMMANDS[] = {
-    {.name = "plan", .summary = "show what a spec would do to whom", COMMAND_ARGUMENTS(SPEC_ARGUMENT), COMMAND_FLAGS(PLAN_FLAGS), .run = handle_remote,
-     .text = "Shows each wave, each tenant from which version to which, and what would be refused. Nothing is changed."},
-    {.name = "start", .summary = "start a rollout", COMMAND_ARGUMENTS(PLAN_ARGUMENT), COMMAND_FLAGS(START_FLAGS), COMMAND_EXAMPLES(START_EXAMPLES), .run = handle_remote},
-    {.name = "watch", .summary = "follow a rollout live", COMMAND_ARGUMENTS(MAYBE_ROLLOUT), COMMAND_FLAGS(WATCH_FLAGS), .run = handle_remote},
-    {.name = "status", .summary = "show where a rollout stands", COMMAND_ARGUMENTS(MAYBE_ROLLOUT), .run = handle_remote},
-    {.name = "list", .summary = "list rollouts", COMMAND_FLAGS(LIST_FLAGS), .run = handle_remote},
-    {.name = "failures", .summary = "show what failed, where and why", COMMAND_ARGUMENTS(MAYBE_ROLLOUT), COMMAND_FLAGS(FAILURES_FLAGS), .run = handle_remote},
-    {.name = "pause", .summary = "start nothing more until it is resumed", COMMAND_ARGUMENTS(ONE_ROLLOUT), COMMAND_FLAGS(REASON_FLAGS), .run = handle_remote},
-    {.name = "resume", .summary = "go on with a paused rollout", COMMAND_ARGUMENTS(ONE_ROLLOUT), COMMAND_FLAGS(REASON_FLAGS), .run = handle_remote},
-    {.name = "stop", .summary = "finish the steps in hand and start nothing more", COMMAND_ARGUMENTS(ONE_ROLLOUT), COMMAND_FLAGS(REASON_FLAGS), .run = handle_remote},
-    {.name = "retry", .summary = "try failed tenants again", COMMAND_ARGUMENTS(ONE_ROLLOUT), COMMAND_FLAGS(RETRY_FLAGS), .run = handle_remote},
-    {.name = "report", .summary = "print a rollout's full record", COMMAND_ARGUMENTS(MAYBE_ROLLOUT), .run = handle_remote},
+    {.name = "plan", .summary = "show what a spec would do to whom", COMMAND_ARGUMENTS(SPEC_ARGUMENT), COMMAND_FLAGS(PLAN_FLAGS), COMMAND_EXAMPLES(PLAN_EXAMPLES), .run = handle_rollout_plan,
+     .text = "Shows each wave, each tenant from which version to which, the scripts, and what would be refused.\nNothing is changed. Tenants are passed over by inventory, whose age is shown: they are not looked at."},
+    {.name = "start", .summary = "start a rollout", COMMAND_ARGUMENTS(PLAN_ARGUMENT), COMMAND_FLAGS(START_FLAGS), COMMAND_EXAMPLES(START_EXAMPLES), .run = handle_rollout_start,
+     .text = "Shows the plan's summary and asks first. A saved plan is started only if it would be the same plan\nnow, and so is one that was confirmed.\n" WAITS},
+    {.name = "watch", .summary = "follow a rollout until it ends or is paused", COMMAND_ARGUMENTS(MAYBE_ROLLOUT), COMMAND_FLAGS(WATCH_FLAGS), .run = handle_rollout_watch,
+     .text = "Exit codes are those of 'rollout start --wait'. Ctrl-C ends the watch with exit code 1; the rollout\ngoes on."},
+    {.name = "status", .summary = "show where a rollout stands", COMMAND_ARGUMENTS(MAYBE_ROLLOUT), .run = handle_rollout_status},
+    {.name = "list", .summary = "list rollouts", COMMAND_FLAGS(LIST_FLAGS), .run = handle_rollout_list},
+    {.name = "failures", .summary = "show what failed, where and why", COMMAND_ARGUMENTS(MAYBE_ROLLOUT), COMMAND_FLAGS(FAILURES_FLAGS), .run = handle_rollout_failures},
+    {.name = "pause", .summary = "start nothing more until it is resumed", COMMAND_ARGUMENTS(ONE_ROLLOUT), COMMAND_FLAGS(REASON_FLAGS), .run = handle_rollout_pause},
+    {.name = "resume", .summary = "go on with a paused rollout, accepting what failed so far", COMMAND_ARGUMENTS(ONE_ROLLOUT), COMMAND_FLAGS(RESUME_FLAGS), .run = handle_rollout_resume},
+    {.name = "stop", .summary = "finish the steps in hand and start nothing more", COMMAND_ARGUMENTS(ONE_ROLLOUT), COMMAND_FLAGS(REASON_FLAGS), .run = handle_rollout_stop},
+    {.name = "retry", .summary = "try failed tenants again", COMMAND_ARGUMENTS(ONE_ROLLOUT), COMMAND_FLAGS(RETRY_FLAGS), COMMAND_EXAMPLES(RETRY_EXAMPLES), .run = handle_rollout_retry},
+    {.name = "report", .summary = "print a rollout's full record", COMMAND_ARGUMENTS(MAYBE_ROLLOUT), COMMAND_FLAGS(REPORT_FLAGS), .run = handle_rollout_report,
+     .text = "Markdown, with times in UTC, for the ticket of the change; with -o json everything as JSON."},
 };
 
 static const command_flag_t ROLLBACK_FLAGS[] = {
     SELECT,
-    {.name = "to", .kind = FLAG_TEXT, .value = "VERSION", .help = "with --select: version to go back to"},
+    {.name = "to", .kind = FLAG_TEXT, .value = "VERSION", .help = "with --select: version to go back to, or empty"},
     {.name = "method", .kind = FLAG_CHOICE, .value = "METHOD", .choices = METHODS, .default_text = "undo", .help = "undo runs the undo scripts, restore brings the backup back"},
     {.name = "accept-data-loss", .kind = FLAG_SWITCH, .help = "with restore: agree to lose rows written since the backup"},
-    {.name = "reason", .letter = 'm', .kind = FLAG_TEXT, .value = "TEXT", .help = "why, for the audit log"},
-    WAIT, TIMEOUT};
+    {.name = "application", .letter = 'a', .kind = FLAG_TEXT, .value = "NAME", .help = "with --select: application to take back"},
+    {.name = "bundle", .kind = FLAG_TEXT, .value = "BUNDLE", .help = "with --select: bundle that has the undo scripts"},
+    NO_SQL, NAME, REASON, WAIT, TIMEOUT};
 static const command_example_t ROLLBACK_EXAMPLES[] = {
     {"drover rollback 1f3a --wait", "Bring every tenant that the rollout touched back"},
     {"drover rollback --select tier=gold --to V041", "Bring chosen tenants back to a version"}};
@@ -103,41 +121,60 @@ static const command_example_t ROLLBACK_EXAMPLES[] = {
 static const command_flag_t BASELINE_FLAGS[] = {
     {.name = "select", .letter = 'l', .kind = FLAG_TEXT, .value = "SELECTOR", .required = true, .help = "tenants to take on"},
     {.name = "at", .kind = FLAG_TEXT, .value = "VERSION", .required = true, .help = "version that they are at, or empty"},
-    {.name = "bundle", .kind = FLAG_TEXT, .value = "BUNDLE", .required = true, .help = "bundle that the version belongs to"},
-    WAIT, TIMEOUT};
-static const command_flag_t TENANTS_FLAGS[] = {SELECT, LIMIT};
+    {.name = "bundle", .kind = FLAG_TEXT, .value = "BUNDLE", .help = "bundle that the version belongs to; default the newest of the application"},
+    {.name = "application", .letter = 'a', .kind = FLAG_TEXT, .value = "NAME", .help = "application that they are of; default the only one that bundles were pushed of"},
+    NAME, REASON, WAIT, TIMEOUT};
+static const command_flag_t TENANTS_FLAGS[] = {SELECT, APPLICATION,
+    {.name = "gone", .kind = FLAG_SWITCH, .help = "those that are no more, too"}, LIMIT};
 static const command_argument_t TENANT_ARGUMENT[] = {{.name = "TENANT", .help = "name or id of the tenant"}};
 static const command_argument_t MAYBE_TENANT[] = {{.name = "TENANT", .help = "name or id of the tenant; default all", .optional = true}};
 static const command_t TENANT_COMMANDS[] = {
-    {.name = "show", .summary = "show one tenant: place, version, ledger, drift", COMMAND_ARGUMENTS(TENANT_ARGUMENT), .run = handle_remote},
+    {.name = "show", .summary = "show one tenant: place, version, ledger, backups", COMMAND_ARGUMENTS(TENANT_ARGUMENT), .run = handle_tenant_show},
 };
+static const command_flag_t HISTORY_FLAGS[] = {LIMIT};
 
-static const command_argument_t BACKUP_ARGUMENT[] = {{.name = "BACKUP", .help = "id of the backup, or a prefix of it"}};
+static const command_argument_t BACKUP_ARGUMENT[] = {{.name = "BACKUP", .help = "reference of the backup, or a prefix of it"}};
 static const command_flag_t BACKUP_CREATE_FLAGS[] = {
-    {.name = "select", .letter = 'l', .kind = FLAG_TEXT, .value = "SELECTOR", .required = true, .help = "tenants to back up"}, WAIT, TIMEOUT};
+    {.name = "select", .letter = 'l', .kind = FLAG_TEXT, .value = "SELECTOR", .help = "tenants to back up"},
+    {.name = "tenant", .letter = 't', .kind = FLAG_TEXT, .value = "TENANT", .help = "the one tenant to back up"},
+    APPLICATION, REASON, WAIT, TIMEOUT};
+static const command_flag_t BACKUP_LIST_FLAGS[] = {SELECT,
+    {.name = "rollout", .kind = FLAG_TEXT, .value = "ROLLOUT", .help = "only those that this rollout took"},
+    {.name = "pruned", .kind = FLAG_SWITCH, .help = "those that are removed, too"}, LIMIT};
+static const command_flag_t BACKUP_SHOW_FLAGS[] = {OF_TENANT};
 static const command_flag_t BACKUP_CHECK_FLAGS[] = {
-    {.name = "trial-restore", .kind = FLAG_SWITCH, .help = "restore it beside the tenant and compare fingerprints"}};
+    {.name = "trial-restore", .kind = FLAG_SWITCH, .help = "restore it beside the tenant and compare fingerprints"}, OF_TENANT, REASON, WAIT, TIMEOUT};
 static const command_flag_t BACKUP_RESTORE_FLAGS[] = {
-    {.name = "accept-data-loss", .kind = FLAG_SWITCH, .help = "agree to lose rows written since the backup"}, WAIT, TIMEOUT};
+    {.name = "accept-data-loss", .kind = FLAG_SWITCH, .help = "agree to lose rows written since the backup"}, OF_TENANT, REASON, WAIT, TIMEOUT};
 static const command_flag_t BACKUP_PRUNE_FLAGS[] = {
-    SELECT, {.name = "dry-run", .kind = FLAG_SWITCH, .help = "show what would be removed"}};
+    SELECT, APPLICATION,
+    {.name = "keep", .kind = FLAG_DURATION, .value = "TIME", .help = "keep what is younger; default each agent's own retention"},
+    {.name = "keep-count", .kind = FLAG_NUMBER, .value = "N", .help = "keep so many of each tenant; default each agent's own retention"},
+    {.name = "dry-run", .kind = FLAG_SWITCH, .help = "show what would be removed, and remove nothing"}, REASON, WAIT, TIMEOUT};
+static const command_example_t BACKUP_CREATE_EXAMPLES[] = {{"drover backup create --tenant acme --wait", "Back one tenant up now"}};
+static const command_example_t BACKUP_PRUNE_EXAMPLES[] = {{"drover backup prune --keep 14d --keep-count 3 --dry-run", "Show what is older than two weeks and not among the last three"}};
 static const command_t BACKUP_COMMANDS[] = {
-    {.name = "create", .summary = "back tenants up now", COMMAND_FLAGS(BACKUP_CREATE_FLAGS), .run = handle_remote},
-    {.name = "list", .summary = "list backups", COMMAND_ARGUMENTS(MAYBE_TENANT), COMMAND_FLAGS(TENANTS_FLAGS), .run = handle_remote},
-    {.name = "show", .summary = "show a backup's manifest", COMMAND_ARGUMENTS(BACKUP_ARGUMENT), .run = handle_remote},
-    {.name = "check", .summary = "read a backup whole and compare its digests", COMMAND_ARGUMENTS(BACKUP_ARGUMENT), COMMAND_FLAGS(BACKUP_CHECK_FLAGS), .run = handle_remote},
-    {.name = "restore", .summary = "bring a tenant back from a backup", COMMAND_ARGUMENTS(BACKUP_ARGUMENT), COMMAND_FLAGS(BACKUP_RESTORE_FLAGS), .run = handle_remote},
-    {.name = "prune", .summary = "remove backups that retention no longer keeps", COMMAND_FLAGS(BACKUP_PRUNE_FLAGS), .run = handle_remote},
+    {.name = "create", .summary = "back tenants up now", COMMAND_FLAGS(BACKUP_CREATE_FLAGS), COMMAND_EXAMPLES(BACKUP_CREATE_EXAMPLES), .run = handle_backup_create},
+    {.name = "list", .summary = "list backups", COMMAND_ARGUMENTS(MAYBE_TENANT), COMMAND_FLAGS(BACKUP_LIST_FLAGS), .run = handle_backup_list},
+    {.name = "show", .summary = "show one backup", COMMAND_ARGUMENTS(BACKUP_ARGUMENT), COMMAND_FLAGS(BACKUP_SHOW_FLAGS), .run = handle_backup_show},
+    {.name = "check", .summary = "read a backup whole and compare its digests", COMMAND_ARGUMENTS(BACKUP_ARGUMENT), COMMAND_FLAGS(BACKUP_CHECK_FLAGS), .run = handle_backup_check},
+    {.name = "restore", .summary = "bring a tenant back from a backup", COMMAND_ARGUMENTS(BACKUP_ARGUMENT), COMMAND_FLAGS(BACKUP_RESTORE_FLAGS), .run = handle_backup_restore,
+     .text = "Builds a database beside the tenant, checks it, and swaps the names; the old one is kept. Asks first."},
+    {.name = "prune", .summary = "remove backups that retention no longer keeps", COMMAND_FLAGS(BACKUP_PRUNE_FLAGS), COMMAND_EXAMPLES(BACKUP_PRUNE_EXAMPLES), .run = handle_backup_prune,
+     .text = "Shows what would go and asks first. What an open rollout may need is kept in every case."},
 };
 
 static const command_flag_t AUDIT_FLAGS[] = {
     {.name = "tenant", .letter = 't', .kind = FLAG_TEXT, .value = "TENANT", .help = "only this tenant"},
     {.name = "actor", .kind = FLAG_TEXT, .value = "NAME", .help = "only what this key's owner did"},
-    {.name = "since", .kind = FLAG_TEXT, .value = "TIME", .help = "from this time on: 2026-03-01, 2026-03-01T03:00Z, or 2h for two hours ago"},
+    {.name = "action", .kind = FLAG_TEXT, .value = "VERB", .help = "only this, as in rollout.start"},
+    {.name = "rollout", .kind = FLAG_TEXT, .value = "ROLLOUT", .help = "only this rollout"},
+    {.name = "since", .kind = FLAG_TEXT, .value = "TIME", .help = "from this time on: 2026-03-01, 2026-03-01T03:00Z, yesterday, or 2h for two hours ago"},
     {.name = "until", .kind = FLAG_TEXT, .value = "TIME", .help = "before this time"},
-    {.name = "zone", .kind = FLAG_CHOICE, .value = "ZONE", .choices = ZONES, .default_text = "local", .help = "zone of the times, given and shown: local or utc"}, LIMIT};
+    {.name = "zone", .kind = FLAG_TEXT, .value = "ZONE", .default_text = "local", .help = "zone of the times, given and shown: local, UTC, or a name as in Europe/Lisbon"}, LIMIT};
+static const command_example_t AUDIT_EXAMPLES[] = {{"drover audit log --tenant acme --since 2h --zone UTC", "What was done to a tenant in the last two hours"}};
 static const command_t AUDIT_COMMANDS[] = {
-    {.name = "log", .summary = "show who did what, when, from where, with what result", COMMAND_FLAGS(AUDIT_FLAGS), .run = handle_remote},
+    {.name = "log", .summary = "show who did what, when, from where, with what result", COMMAND_FLAGS(AUDIT_FLAGS), COMMAND_EXAMPLES(AUDIT_EXAMPLES), .run = handle_audit_log},
 };
 
 static const command_argument_t DOC_ARGUMENT[] = {{.name = "WHAT", .help = "cli, completion or rules"}};
@@ -148,14 +185,14 @@ static const command_t COMMANDS[] = {
     {.name = "bundle", .summary = "build, sign and hand over bundles", COMMAND_CHILDREN(BUNDLE_COMMANDS)},
     {.name = "key", .summary = "make and show keys", COMMAND_CHILDREN(KEY_COMMANDS)},
     {.name = "rollout", .summary = "plan, start and follow rollouts", COMMAND_CHILDREN(ROLLOUT_COMMANDS)},
-    {.name = "rollback", .summary = "bring tenants back", COMMAND_ARGUMENTS(MAYBE_ROLLOUT), COMMAND_FLAGS(ROLLBACK_FLAGS), COMMAND_EXAMPLES(ROLLBACK_EXAMPLES), .run = handle_remote,
-     .text = "Shows its plan and asks first. It ends with every named tenant accounted for."},
-    {.name = "baseline", .summary = "take on tenants that already have a schema", COMMAND_FLAGS(BASELINE_FLAGS), .run = handle_remote},
-    {.name = "tenants", .summary = "list tenants from inventory", COMMAND_FLAGS(TENANTS_FLAGS), .run = handle_remote},
+    {.name = "rollback", .summary = "bring tenants back", COMMAND_ARGUMENTS(MAYBE_ROLLOUT), COMMAND_FLAGS(ROLLBACK_FLAGS), COMMAND_EXAMPLES(ROLLBACK_EXAMPLES), .run = handle_rollback,
+     .text = "Takes back what a ROLLOUT touched, or brings the tenants of --select back --to a version. Shows its\nplan and asks first, and ends with every named tenant accounted for. A restore that loses rows needs\n--accept-data-loss; --yes does not stand for that.\n" WAITS},
+    {.name = "baseline", .summary = "take on tenants that already have a schema", COMMAND_FLAGS(BASELINE_FLAGS), .text = "Writes the ledger of databases that were made without Drover, or are empty. Shows its plan and asks\nfirst.", .run = handle_baseline},
+    {.name = "tenants", .summary = "list tenants from inventory", COMMAND_FLAGS(TENANTS_FLAGS), .run = handle_tenants},
     {.name = "tenant", .summary = "look at one tenant", COMMAND_CHILDREN(TENANT_COMMANDS)},
-    {.name = "agents", .summary = "list agents", .run = handle_remote},
-    {.name = "clusters", .summary = "list clusters", .run = handle_remote},
-    {.name = "history", .summary = "show a tenant's ledger", COMMAND_ARGUMENTS(TENANT_ARGUMENT), .run = handle_remote},
+    {.name = "agents", .summary = "list agents", .run = handle_agents},
+    {.name = "clusters", .summary = "list clusters", .run = handle_clusters},
+    {.name = "history", .summary = "show what ran in a tenant, when, by whose order", COMMAND_ARGUMENTS(TENANT_ARGUMENT), COMMAND_FLAGS(HISTORY_FLAGS), .run = handle_history},
     {.name = "backup", .summary = "make, check and use backups", COMMAND_CHILDREN(BACKUP_COMMANDS)},
     {.name = "audit", .summary = "read the audit log", COMMAND_CHILDREN(AUDIT_COMMANDS)},
     {.name = "version", .summary = "print the version", .run = handle_version},

@@ -85,7 +85,7 @@ static uint32_t conditions_of(const job_machine_t *job) {
     return kind->conditions | (kind->may_protect && job->protects ? JOB_IF_PROTECTS : 0U) |
            (job->tries < lock_tries ? JOB_IF_TRIES_LEFT : 0U) |
            (job->unsettled ? JOB_IF_UNSETTLED : 0U) | (job->cancelled ? JOB_IF_CANCELLED : 0U) |
-           (job->leaseless ? JOB_IF_LEASELESS : 0U);
+           (job->leaseless ? JOB_IF_LEASELESS : 0U) | (job->begun ? JOB_IF_BEGUN : 0U);
 }
 
 const table_row_t *job_take(job_machine_t *job, job_event_t event, uint32_t chance) {
@@ -98,8 +98,11 @@ const table_row_t *job_take(job_machine_t *job, job_event_t event, uint32_t chan
             job->wait_ms = backoff_wait_ms(&job->backoff, (int)job->tries, chance);
         } else if (row->effects[i] == JOB_DO_DOUBT) {
             job->unsettled = true;
+            job->begun = true;
         } else if (row->effects[i] == JOB_DO_TRUST) {
             job->unsettled = false;
+        } else if (row->effects[i] == JOB_DO_WORK) {
+            job->begun = true;
         }
     }
     return row;

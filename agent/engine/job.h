@@ -61,6 +61,7 @@ typedef struct job_machine {
     bool cancelled;    /* the coordinator asked to stop */
     bool leaseless;    /* the lease has ended */
     bool unsettled;    /* an outcome is unknown */
+    bool begun;        /* its work was begun; not journaled */
     uint32_t tries;    /* waits so far */
     backoff_t backoff; /* of those waits; attempts bounds lock retries */
     int64_t wait_ms;   /* chosen by JOB_DO_ARM */

@@ -19,8 +19,9 @@ static const char *const EVENTS[JOB_EVENT_COUNT] = {
     [JOB_EVENT_CANCEL] = "cancel",
 };
 
-static const char *const CONDITIONS[JOB_IF_COUNT] = {
-    "checks", "protects", "works", "verifies", "tries left", "unsettled", "cancelled", "leaseless"};
+static const char *const CONDITIONS[JOB_IF_COUNT] = {"checks",    "protects",   "works",
+                                                     "verifies",  "tries left", "unsettled",
+                                                     "cancelled", "leaseless",  "begun"};
 
 static const char *const EFFECTS[JOB_EFFECT_COUNT] = {
     [JOB_DO_NOTHING] = "",      [JOB_DO_CHECK] = "check",   [JOB_DO_PROTECT] = "protect",
@@ -37,6 +38,7 @@ static const char *const EFFECTS[JOB_EFFECT_COUNT] = {
 #define UNSETTLED JOB_IF_UNSETTLED
 #define CANCELLED JOB_IF_CANCELLED
 #define LEASELESS JOB_IF_LEASELESS
+#define BEGUN JOB_IF_BEGUN
 #define HALT (CANCELLED | LEASELESS)
 #define ON(name) IN(JOB_EVENT_##name)
 #define AT(name) IN(JOB_##name)
@@ -155,10 +157,10 @@ static const table_row_t ROWS[] = {
     /* wait */
     {80, AT(WAITING), ON(DUE), UNSETTLED, UNSETTLED, JOB_SETTLING, {JOB_DO_SETTLE},
      "reading the ledger again"},
-    {81, AT(WAITING), ON(DUE), UNSETTLED | HALT | CHECKS, CHECKS, JOB_CHECKING, {JOB_DO_CHECK},
-     "trying again from the check on"},
-    {82, AT(WAITING), ON(DUE), UNSETTLED | HALT | CHECKS, 0, JOB_WORKING, {JOB_DO_WORK},
-     "trying again"},
+    {81, AT(WAITING), ON(DUE), UNSETTLED | HALT | BEGUN, 0, JOB_CHECKING, {JOB_DO_CHECK},
+     "trying the check again"},
+    {82, AT(WAITING), ON(DUE), UNSETTLED | HALT | BEGUN, BEGUN, JOB_WORKING, {JOB_DO_WORK},
+     "trying again where the work gave way"},
     {83, AT(WAITING), ON(DUE) | ON(CANCEL), UNSETTLED | CANCELLED, CANCELLED, JOB_CANCELLED,
      {JOB_DO_FINISH},
      "stopped between two tries"},
@@ -169,6 +171,8 @@ static const table_row_t ROWS[] = {
      "asked to stop, but an outcome is unknown: that is found out first"},
 
     /* after a restart */
+    {89, AT(WAITING), ON(RESUMED), CHECKS, CHECKS, JOB_CHECKING, {JOB_DO_CHECK},
+     "restarted between two tries; looking again"},
     {90, AT(CHECKING) | AT(PROTECTING), ON(RESUMED), HALT, 0, JOB_CHECKING, {JOB_DO_CHECK},
      "restarted before anything was changed; looking again"},
     {91, AT(CHECKING) | AT(PROTECTING), ON(RESUMED), CANCELLED, CANCELLED, JOB_CANCELLED,
@@ -177,9 +181,13 @@ static const table_row_t ROWS[] = {
     {92, AT(CHECKING) | AT(PROTECTING), ON(RESUMED), HALT, LEASELESS, JOB_TRANSIENT,
      {JOB_DO_FINISH},
      "restarted before anything was changed; given back, the cluster's lease ended"},
-    {93, AT(WORKING) | AT(VERIFYING) | AT(WAITING) | AT(SETTLING), ON(RESUMED), 0, 0, JOB_SETTLING,
+    {93, AT(WORKING) | AT(VERIFYING) | AT(SETTLING), ON(RESUMED), WORKS, WORKS, JOB_SETTLING,
      {JOB_DO_DOUBT, JOB_DO_SETTLE},
      "restarted while at work; reading the ledger"},
+    {94, AT(WAITING), ON(RESUMED), CHECKS, 0, JOB_SETTLING, {JOB_DO_DOUBT, JOB_DO_SETTLE},
+     "restarted between two tries; finding out how far it came"},
+    {95, AT(VERIFYING), ON(RESUMED), WORKS, 0, JOB_VERIFYING, {JOB_DO_VERIFY},
+     "restarted while looking; looking again"},
 
     {100, STEPS, ON(GONE), 0, 0, JOB_GONE, {JOB_DO_FINISH},
      "the tenant's database is no more"},
@@ -202,14 +210,54 @@ static const table_row_t ROWS[] = {
 };
 // clang-format on
 
-/* What cannot come about: a halt without its reason, a wait that is both, a cancel of nothing. */
+/* What a state takes for granted: its step is one of the kind's; and of what it began and doubts.
+ */
+static bool state_possible(job_state_t state, uint32_t conditions) {
+    bool begun = (conditions & BEGUN) != 0;
+    bool unsettled = (conditions & UNSETTLED) != 0;
+    switch (state) {
+    case JOB_ACCEPTED:
+        return !begun && !unsettled;
+    case JOB_CHECKING:
+        return (conditions & CHECKS) != 0 && !begun && !unsettled;
+    case JOB_PROTECTING:
+        return (conditions & PROTECTS) != 0 && !begun && !unsettled;
+    case JOB_WORKING:
+        return (conditions & WORKS) != 0 && !unsettled;
+    case JOB_VERIFYING:
+        return (conditions & VERIFIES) != 0 && !unsettled;
+    case JOB_SETTLING:
+        return (conditions & WORKS) != 0;
+    case JOB_WAITING:
+        return ((conditions & WORKS) != 0 || (!begun && !unsettled)) &&
+               ((conditions & CHECKS) != 0 || begun || unsettled);
+    case JOB_DONE:
+    case JOB_NOT_NEEDED:
+    case JOB_REFUSED:
+    case JOB_FAILED:
+    case JOB_TRANSIENT:
+    case JOB_CANCELLED:
+    case JOB_GONE:
+    case JOB_STATE_COUNT:
+        break;
+    }
+    return true;
+}
+
+/* What cannot come about: a halt without its reason, a step that its kind lacks, memory that a
+ * restart would have wiped. */
 static bool possible(uint8_t state, uint8_t event, uint32_t conditions) {
-    (void)state;
     bool halts = (conditions & HALT) != 0;
     if ((event == JOB_EVENT_HALTED || event == JOB_EVENT_CANCEL) && !halts) {
         return false;
     }
-    return (conditions & (CHECKS | PROTECTS | WORKS | VERIFIES)) != 0;
+    if (event == JOB_EVENT_RESUMED && !(OVER & IN(state))) {
+        bool kind_has = state != JOB_WAITING || (conditions & (CHECKS | WORKS)) != 0;
+        return kind_has && (conditions & (BEGUN | UNSETTLED)) == 0 &&
+               state_possible((job_state_t)state,
+                              state == JOB_WAITING ? conditions | CHECKS : conditions);
+    }
+    return state_possible((job_state_t)state, conditions);
 }
 
 const table_machine_t JOB_MACHINE = {

@@ -53,7 +53,8 @@ enum {
     JOB_IF_UNSETTLED = 1 << 5,  /* an outcome is unknown */
     JOB_IF_CANCELLED = 1 << 6,  /* the coordinator asked to stop */
     JOB_IF_LEASELESS = 1 << 7,  /* the cluster's lease has ended: nothing new may start */
-    JOB_IF_COUNT = 8,
+    JOB_IF_BEGUN = 1 << 8,      /* its work was begun */
+    JOB_IF_COUNT = 9,
 };
 
 typedef enum job_effect {

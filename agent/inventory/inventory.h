@@ -43,6 +43,7 @@ typedef struct inventory_now {
 MUST_CHECK status_t inventory_new(const agent_config_t *config, journal_t *journal,
                                   const inventory_callbacks_t *callbacks,
                                   inventory_t **ret_inventory, error_t *err);
+/* Every reading must have ended before. */
 void inventory_destroy(inventory_t **inventory_p);
 DEFINE_CLEANUP(inventory_t, inventory_destroy)
 
@@ -120,7 +121,7 @@ typedef struct inventory_tenant {
     size_t cluster; /* index */
     uint64_t system_identifier;
     char database[IDENTITY_NAME_SIZE];
-    const char *name; /* borrowed from the configuration, or the database's */
+    const char *name;               /* borrowed from the configuration, or the database's */
     char owner[IDENTITY_NAME_SIZE]; /* role of the scripts: configured, or the database's owner */
     uint32_t database_oid;
     const agent_config_tenant_t *listed; /* its entry in agent.yaml, or NULL */
@@ -129,7 +130,7 @@ typedef struct inventory_tenant {
     bool read;      /* has been read, or noted, since the agent started */
     bool gone;
     int64_t size_bytes;
-    int64_t observed_us; /* wall clock, taken before the reading began */
+    int64_t observed_us;                   /* wall clock, taken before the reading began */
     inventory_application_t *applications; /* by name */
     size_t application_count;
     error_code_t problem_code; /* what sets it aside; ERROR_NONE: nothing */

@@ -4,7 +4,9 @@
  *     inventory.c          making, time, sockets, which session works on what
  *     inventory_probe.c    the cluster and its list of databases
  *     inventory_read.c     one tenant
- *     inventory_cache.c    entries: found, changed, departed
+ *     inventory_list.c     the list becomes entries
+ *     inventory_cache.c    entries: changed, due, departed
+ *     inventory_find.c     entries found, and told what a job left
  *     inventory_tell.c     entries as messages
  *
  * An entry lives until it has departed, that was told, and neither a session nor a reading points
@@ -24,6 +26,7 @@ typedef struct entry {
     int64_t gone_us;         /* boot clock: when it departed */
     int failures;            /* readings that failed since the last that did not */
     bool in_hand;            /* a session works on it */
+    bool announced;          /* its id stood in a part of a reading */
     bool has_ledger;         /* at the last reading: ask for everything in one round trip */
 } entry_t;
 
@@ -79,8 +82,8 @@ struct inventory {
     entries_t departed;
     uint64_t change; /* counts changes that are worth telling */
     uint64_t told;
-    size_t readings;  /* open ones */
-    entry_t **by_id;  /* sorted, rebuilt when wanted */
+    size_t readings; /* open ones */
+    entry_t **by_id; /* sorted, rebuilt when wanted */
     size_t id_count;
     bool ids_changed;
 };
@@ -105,7 +108,7 @@ void probe_start(inventory_session_t *session);
 
 void read_start(inventory_session_t *session);
 
-/* ---- inventory_cache.c ---- */
+/* ---- inventory_list.c ---- */
 
 /* The databases of a site as the server lists them, sorted by name. */
 typedef struct listing_row {
@@ -122,11 +125,20 @@ typedef struct listing {
 /* Take a listing: new databases become entries, missing ones depart. */
 MUST_CHECK status_t cache_take_listing(inventory_t *inventory, site_t *site,
                                        const listing_t *listing, error_t *err);
+
+/* ---- inventory_find.c ---- */
+
+entry_t *cache_find(const site_t *site, const char *database);
+
+/* ---- inventory_cache.c ---- */
+
+MUST_CHECK status_t entries_reserve(entries_t *list, size_t more, error_t *err);
+/* The entry is gone from its place; departed must have room. */
+void cache_depart(inventory_t *inventory, entry_t *entry);
 /* Every entry of the site departs: another server answers in its place. */
 MUST_CHECK status_t cache_depart_all(inventory_t *inventory, site_t *site, error_t *err);
 /* Every entry of the site is due: the cluster's past may have changed. */
 void cache_all_due(const inventory_t *inventory, site_t *site);
-entry_t *cache_find(const site_t *site, const char *database);
 /* Let this time pass until the entry is read again. */
 void cache_due_in(const inventory_t *inventory, site_t *site, entry_t *entry, int64_t wait_us);
 /* The entry that is due now, or NULL. */
@@ -139,8 +151,7 @@ MUST_CHECK status_t cache_set_provisional(inventory_t *inventory, entry_t *entry
 /* NULL or ERROR_NONE: nothing sets it aside. Answers whether that is new. */
 bool cache_set_problem(inventory_t *inventory, entry_t *entry, const error_t *err);
 MUST_CHECK status_t cache_set_application(entry_t *entry,
-                                          const inventory_application_t *application,
-                                          error_t *err);
+                                          const inventory_application_t *application, error_t *err);
 void cache_clear_applications(entry_t *entry);
 void cache_changed(inventory_t *inventory, entry_t *entry);
 /* Free entries that departed, were told, and are not pointed to. */

@@ -192,9 +192,9 @@ static void on_identity(connection_t *c, connection_answer_t *answer, void *cont
     CLEANUP(buffer_free) buffer_t sql = {0};
     error_t err = {0};
     /* an error may only say that the ledger is not there any more: identity_read knows */
-    status_t status = answer->lost ? STATUS_ERROR
-                                   : identity_read(answer->results, answer->count,
-                                                   &session->identity, &err);
+    status_t status = answer->lost
+                          ? STATUS_ERROR
+                          : identity_read(answer->results, answer->count, &session->identity, &err);
     if (status != STATUS_OK) {
         err = answer->error.code != ERROR_NONE ? answer->error : err;
         read_failed(session, &err);
@@ -218,8 +218,7 @@ static void on_connected(connection_t *c, connection_answer_t *answer, void *con
         read_failed(session, &err);
         return;
     }
-    identity_ask_t ask = {
-        .owner = entry->seen.owner, .size = true, .ledger = entry->has_ledger};
+    identity_ask_t ask = {.owner = entry->seen.owner, .size = true, .ledger = entry->has_ledger};
     session->identity = (identity_t){0};
     session->observed_us = session->inventory->now.wall_us;
     identity_sql(&sql, &ask);

@@ -89,6 +89,11 @@ static transaction_record_t record_of(const run_t *run) {
 static void on_recorded(run_t *run, connection_answer_t *answer) {
     error_t err = {0};
     transaction_record_t what = record_of(run);
+    if (answer->lost) {
+        err = answer->error;
+        run_fail(run, &err);
+        return;
+    }
     if (transaction_read_record(answer->results, answer->count, &what, &err) != STATUS_OK) {
         (void)error_context(&err, "recording %s", run->change.migration->version);
         run_roll_back(run, &err);
@@ -138,7 +143,7 @@ static void record(run_t *run) {
     CLEANUP(buffer_free) buffer_t sql = {0};
     transaction_record_t what = record_of(run);
     transaction_sql_record(&sql, &what);
-    run_query(run, &sql, on_recorded);
+    run_send(run, &sql, &(run_request_t){0}, on_recorded);
 }
 
 /* A chain's last schema is read; one between is remembered from a tenant of the same shape. */

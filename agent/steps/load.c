@@ -5,7 +5,7 @@
 
 enum {
     FIXED_RESULTS = 1,   /* identity_sql without the ledger */
-    LEDGER_RESULTS = 2,  /* what identity_ask_t.ledger adds */
+    LEDGER_RESULTS = 1,  /* what identity_ask_t.ledger adds, without heads */
     ROWS_AT_ONCE = 10000 /* of the ledger; a longer one is refused */
 };
 
@@ -194,7 +194,7 @@ static void on_identity(run_t *run, connection_answer_t *answer) {
     }
     if (run->identity.has_schema && answer->count < FIXED_RESULTS + LEDGER_RESULTS) {
         CLEANUP(buffer_free) buffer_t sql = {0};
-        identity_sql_ledger(&sql, &run->what.tenant);
+        identity_sql_tenant(&sql, &run->what.tenant);
         run_query(run, &sql, on_identity_ledger);
         return;
     }
@@ -205,7 +205,8 @@ static void ask_identity(run_t *run) {
     CLEANUP(buffer_free) buffer_t sql = {0};
     identity_ask_t ask = {.owner = run->owner[0] != '\0' ? run->owner : NULL,
                           .size = wants_size(run),
-                          .ledger = run->what.kind != JOB_KIND_BASELINE};
+                          .ledger = run->what.kind != JOB_KIND_BASELINE,
+                          .without_heads = true};
     identity_sql(&sql, &ask);
     run_send(run, &sql, &(run_request_t){0}, on_identity);
 }

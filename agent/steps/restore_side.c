@@ -1,7 +1,7 @@
 /* restore_side.c: see restore_side.h. */
 #include "agent/steps/restore_side.h"
+#include "agent/backup/backup_store.h"
 #include "agent/inventory/conninfo.h"
-#include "agent/steps/restore_plan.h"
 #include "common/postgres/quote.h"
 #include "common/postgres/result.h"
 
@@ -56,6 +56,15 @@ void restore_side_unpark(run_t *run) {
     run->locked = true;
 }
 
+void restore_side_exchange(run_t *run) {
+    restore_side_t *side = restore_side_of(run);
+    connection_t *in_hand = run->connection;
+    INVARIANT(side->tenant != NULL && in_hand != NULL);
+    run->connection = side->tenant;
+    side->tenant = in_hand;
+    run->locked = !run->locked;
+}
+
 status_t restore_side_keep(char **text_p, const char *text, error_t *err) {
     free(*text_p);
     *text_p = text != NULL ? strdup(text) : NULL;
@@ -64,12 +73,12 @@ status_t restore_side_keep(char **text_p, const char *text, error_t *err) {
                : error_set(err, ERROR_NO_MEMORY, "no memory for a restore");
 }
 
-void restore_side_role(const run_t *run, buffer_t *sql) {
+void restore_side_role(const run_t *run, buffer_t *sql, bool local) {
     if (run->cluster->roles.restore == NULL) {
         buffer_text(sql, "RESET ROLE");
         return;
     }
-    buffer_text(sql, "SET ROLE ");
+    buffer_text(sql, local ? "SET LOCAL ROLE " : "SET ROLE ");
     quote_name(sql, run->cluster->roles.restore);
 }
 
@@ -191,7 +200,7 @@ static void on_role(run_t *run, connection_answer_t *answer) {
 void restore_side_create(run_t *run, run_next_fn *next) {
     CLEANUP(buffer_free) buffer_t sql = {0};
     restore_side_of(run)->next = next;
-    restore_side_role(run, &sql);
+    restore_side_role(run, &sql, false);
     run_send(run, &sql, &(run_request_t){0}, on_role);
 }
 
@@ -307,8 +316,7 @@ void restore_side_fill(run_t *run, bool trial, run_next_fn *next) {
 
 /* ---- backups ---- */
 
-static status_t choose(run_t *run, const backup_list_t *list, const ident_t *backup,
-                       error_t *err) {
+static status_t choose(run_t *run, const backup_list_t *list, const ident_t *backup, error_t *err) {
     restore_side_t *side = restore_side_of(run);
     char id[IDENT_TEXT_SIZE];
     for (size_t i = 0; i < list->count; i++) {

@@ -9,6 +9,7 @@
 #ifndef DROVER_AGENT_STEPS_RESTORE_SIDE_H
 #define DROVER_AGENT_STEPS_RESTORE_SIDE_H
 
+#include "agent/steps/restore_plan.h"
 #include "agent/steps/run.h"
 
 typedef struct restore_side {
@@ -26,14 +27,16 @@ typedef struct restore_side {
     int64_t connection_limit; /* -1: none */
     bool backup_lacks_rights; /* roles.backup cannot read the ledger's tables yet */
 
-    error_t err;       /* of what was asked for last; code NONE where it worked */
-    run_next_fn *next; /* takes its end */
+    error_t err;          /* of what was asked for last; code NONE where it worked */
+    run_next_fn *next;    /* takes its end */
+    run_next_fn *then;    /* takes the end of the whole: of a trial, a build, a swap */
+    run_next_fn *carried; /* of carrying over */
 
     /* of a trial: what is known of the tenant, kept over the look at the copy */
     fingerprint_t fingerprint;
     char stamp[FINGERPRINT_STAMP_SIZE];
 
-    struct restore_plan *plan; /* owned by restore.c: what only a real restore needs */
+    restore_plan_t *plan; /* owned; NULL in a trial */
 } restore_side_t;
 
 /* A fresh state at run->restore, in place of any earlier one. ERROR_NO_MEMORY. */
@@ -66,6 +69,8 @@ void restore_side_drop(run_t *run, const char *database, run_next_fn *next);
 void restore_side_park(run_t *run);
 /* Close the session in hand and take that one back. */
 void restore_side_unpark(run_t *run);
+/* Take that one in hand, and set aside the one that was. */
+void restore_side_exchange(run_t *run);
 
 /* ---- small things ---- */
 
@@ -87,8 +92,8 @@ void restore_side_tools(const agent_config_t *config, int64_t server_version, ch
 /* Whose manifests are believed: this agent's. */
 backup_trust_t restore_side_trust(const run_t *run);
 
-/* "SET ROLE roles.restore" or "RESET ROLE" where there is none. */
-void restore_side_role(const run_t *run, buffer_t *sql);
+/* "SET ROLE roles.restore" or "RESET ROLE" where there is none; local: of the transaction only. */
+void restore_side_role(const run_t *run, buffer_t *sql, bool local);
 
 /* Replace an owned text by a copy of another; ERROR_NO_MEMORY. NULL is fine. */
 MUST_CHECK status_t restore_side_keep(char **text_p, const char *text, error_t *err);

@@ -35,7 +35,7 @@ digest_t hash_end(hash_t *hash) {
     return digest;
 }
 
-digest_t hash_bytes(const char *domain, const void *bytes, size_t size) {
+digest_t hash_of(const char *domain, const void *bytes, size_t size) {
     hash_t hash;
     hash_begin(&hash, domain);
     hash_add(&hash, bytes, size);

@@ -32,7 +32,8 @@ void hash_add_text(hash_t *hash, const char *text);
 void hash_add_number(hash_t *hash, int64_t number);
 digest_t hash_end(hash_t *hash);
 
-/* The digest of one run of bytes. */
-digest_t hash_bytes(const char *domain, const void *bytes, size_t size);
+/* The digest of one run of bytes. (Not hash_bytes: libpg_query exports PostgreSQL's own of that
+ * name.) */
+digest_t hash_of(const char *domain, const void *bytes, size_t size);
 
 #endif

@@ -100,7 +100,7 @@ static uint8_t *put_bytes(uint8_t *at, const void *bytes, size_t size) {
 
 static stream_binding_t bind_to(const uint8_t *header, const sealed_header_t *about) {
     stream_binding_t binding = {0};
-    digest_t digest = hash_bytes(HASH_BACKUP, header, about->header_bytes);
+    digest_t digest = hash_of(HASH_BACKUP, header, about->header_bytes);
     uint8_t *at = put_bytes(binding.bytes, digest.bytes, DIGEST_BYTES);
     at = put_bytes(at, about->ids.tenant.bytes, IDENT_BYTES);
     (void)put_bytes(at, about->ids.backup.bytes, IDENT_BYTES);

@@ -6,7 +6,7 @@
 
 signature_t sign_bytes(const sign_secret_t *secret, const char *domain, const void *bytes,
                        size_t size) {
-    digest_t digest = hash_bytes(domain, bytes, size);
+    digest_t digest = hash_of(domain, bytes, size);
     signature_t signature;
     INVARIANT(crypto_sign_detached(signature.bytes, NULL, digest.bytes, DIGEST_BYTES,
                                    secret->bytes) == 0);
@@ -15,7 +15,7 @@ signature_t sign_bytes(const sign_secret_t *secret, const char *domain, const vo
 
 bool sign_verify(const sign_public_t *key, const char *domain, const void *bytes, size_t size,
                  const signature_t *signature) {
-    digest_t digest = hash_bytes(domain, bytes, size);
+    digest_t digest = hash_of(domain, bytes, size);
     return crypto_sign_verify_detached(signature->bytes, digest.bytes, DIGEST_BYTES, key->bytes) ==
            0;
 }

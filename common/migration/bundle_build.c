@@ -186,7 +186,7 @@ static status_t assemble(const directory_t *directory, const manifest_t *manifes
     bundle_put_u32(bytes + BUNDLE_AT_MANIFEST_SIZE, (uint32_t)manifest_size);
     char *at = bytes + BUNDLE_AT_MANIFEST;
     (void)drover__bundle__manifest__pack(manifest, (uint8_t *)at);
-    digest_t digest = hash_bytes(HASH_BUNDLE, at, manifest_size);
+    digest_t digest = hash_of(HASH_BUNDLE, at, manifest_size);
     memcpy(bytes + BUNDLE_AT_DIGEST, digest.bytes, DIGEST_BYTES);
     put_scripts(directory, at + manifest_size);
     return bundle_adopt(bytes, size, ret_bundle, err);

@@ -35,7 +35,7 @@ static status_t read_header(bundle_t *bundle, error_t *err) {
     }
     bundle->manifest_size = manifest_size;
     text_span_t manifest = bundle_manifest_bytes(bundle);
-    bundle->digest = hash_bytes(HASH_BUNDLE, manifest.bytes, manifest.size);
+    bundle->digest = hash_of(HASH_BUNDLE, manifest.bytes, manifest.size);
     if (memcmp(bundle->digest.bytes, bytes + BUNDLE_AT_DIGEST, DIGEST_BYTES) != 0) {
         return invalid(err, "its manifest does not have the digest that it claims");
     }
@@ -84,7 +84,7 @@ static status_t view_script(const Drover__Bundle__Migration *entry,
     script->lock_timeout_ms = part->lock_timeout_ms;
     script->statement_timeout_ms = part->statement_timeout_ms;
     script->statement_count = part->statement_count;
-    digest_t digest = hash_bytes(HASH_SCRIPT, script->text, script->size);
+    digest_t digest = hash_of(HASH_SCRIPT, script->text, script->size);
     if (!digest_equal(&digest, &script->digest)) {
         return error_set(err, ERROR_BUNDLE_INVALID,
                          "%s: its %s script does not have the digest that the manifest names",

@@ -80,7 +80,7 @@ status_t script_load(int directory_fd, const char *name, const filename_t *filen
     }
     script->filename = *filename;
     TRY(read_text(directory_fd, script, findings, err));
-    script->digest = hash_bytes(HASH_SCRIPT, script->text, script->size);
+    script->digest = hash_of(HASH_SCRIPT, script->text, script->size);
     directive_source_t source = {
         .file = script->name, .kind = filename->kind, .text = script_text(script)};
     size_t offset = 0;

@@ -56,8 +56,7 @@ void fence_sql_key(buffer_t *sql, const fence_key_t *key) {
     quote_text(sql, key->application);
 }
 
-/* The same judgement as fence_passes. */
-static void sql_passes(buffer_t *sql, const fence_token_t *token) {
+void fence_sql_passes(buffer_t *sql, const fence_token_t *token) {
     buffer_text(sql, "(f.epoch < ");
     quote_number(sql, token->epoch);
     buffer_text(sql, " OR (f.epoch = ");
@@ -82,7 +81,7 @@ void fence_sql_update(buffer_t *sql, const fence_key_t *key, const fence_token_t
     }
     fence_sql_key(sql, key);
     buffer_text(sql, " AND ");
-    sql_passes(sql, token);
+    fence_sql_passes(sql, token);
     buffer_text(sql, " RETURNING f.epoch");
 }
 
@@ -104,7 +103,7 @@ void fence_sql_establish(buffer_t *sql, const fence_key_t *key, const fence_toke
     quote_ident(sql, &token->attempt);
     buffer_text(sql, ") ON CONFLICT (tenant_id, application) DO UPDATE SET epoch = EXCLUDED.epoch, "
                      "incarnation = EXCLUDED.incarnation, attempt = EXCLUDED.attempt WHERE ");
-    sql_passes(sql, token);
+    fence_sql_passes(sql, token);
     buffer_text(sql, " RETURNING f.epoch");
 }
 

@@ -48,6 +48,9 @@ void fence_sql_update(buffer_t *sql, const fence_key_t *key, const fence_token_t
 /* INSERT … ON CONFLICT DO UPDATE … RETURNING epoch: makes the row at baseline; same judgement. */
 void fence_sql_establish(buffer_t *sql, const fence_key_t *key, const fence_token_t *token);
 
+/* fence_passes as a condition on a fence row with the alias f. */
+void fence_sql_passes(buffer_t *sql, const fence_token_t *token);
+
 /* The condition that the fence row still is this token, for a WHERE clause. */
 void fence_sql_is(buffer_t *sql, const fence_key_t *key, const fence_token_t *token);
 

@@ -1,6 +1,7 @@
 /* identity.c: what is asked, and the judgement; identity_read.c reads the answers. See identity.h.
  */
 #include "common/postgres/identity.h"
+#include "common/base/cleanup.h"
 #include "common/postgres/quote.h"
 
 #include <inttypes.h>
@@ -11,47 +12,62 @@
  * stands in the name of its current WAL file; the control file's may be one checkpoint behind.
  * search_path of the owner's own sessions: role in database, role, database, all, as the server
  * applies pg_db_role_setting; postgresql.conf's cannot be read here, because ours is pinned.
+ * In a session that has just begun, each catalog and each function costs more than its answer: few
+ * relations, plain functions, no subquery where a join of single rows does.
  */
 static const char sql_server[] =
     "SELECT current_setting('server_version_num') AS server_version, "
-    "(SELECT system_identifier FROM pg_control_system()) AS system_identifier, "
-    "CASE WHEN pg_is_in_recovery() THEN (SELECT timeline_id FROM pg_control_checkpoint()) "
-    "ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::bigint END "
-    "AS timeline, "
+    "(pg_control_system()).system_identifier, "
+    "CASE WHEN pg_is_in_recovery() THEN (pg_control_checkpoint()).timeline_id::text "
+    "ELSE pg_walfile_name(pg_current_wal_lsn()) END AS timeline, "
     "pg_is_in_recovery() AS in_recovery, "
     "current_setting('transaction_read_only') = 'on' AS read_only, "
-    "d.oid AS database_oid, d.datname AS database, l.rolname AS login, "
-    "l.rolsuper AS superuser, l.rolbypassrls AS bypass_rls, "
-    "COALESCE(pg_has_role(l.oid, o.oid, CASE WHEN current_setting('server_version_num')::integer "
-    ">= 160000 THEN 'SET' ELSE 'MEMBER' END), false) AS owner_member, "
-    "COALESCE(o.rolsuper, false) AS owner_superuser, "
+    "d.oid AS database_oid, d.datname AS database, session_user AS login, "
+    "r.superuser, r.bypass_rls, "
+    "COALESCE(pg_has_role(session_user, r.owner, CASE WHEN "
+    "current_setting('server_version_num')::integer >= 160000 THEN 'SET' ELSE 'MEMBER' END), "
+    "false) AS owner_member, COALESCE(r.owner_superuser, false) AS owner_superuser, "
     "has_database_privilege(d.oid, 'CREATE') AS may_create_schema, "
     "COALESCE((SELECT substr(c, 13) FROM pg_db_role_setting AS s, unnest(s.setconfig) AS c "
-    "WHERE s.setdatabase IN (0, d.oid) AND s.setrole IN (0, o.oid) AND starts_with(c, "
+    "WHERE s.setdatabase IN (0, d.oid) AND s.setrole IN (0, r.owner) AND starts_with(c, "
     "'search_path=') ORDER BY s.setrole <> 0 DESC, s.setdatabase <> 0 DESC LIMIT 1), "
-    "'\"$user\", public') AS search_path, "
-    "n.oid IS NOT NULL AND EXISTS (SELECT FROM pg_class AS c WHERE c.relnamespace = n.oid AND "
-    "c.relname = 'history' AND c.relkind = 'r') AS has_schema, "
+    "'\"$user\", public') AS search_path, h.oid IS NOT NULL AS has_schema, "
     "pg_get_userbyid(n.nspowner) AS schema_owner, "
-    "EXISTS (SELECT FROM pg_trigger AS t JOIN pg_class AS c ON c.oid = t.tgrelid WHERE "
-    "c.relnamespace = n.oid AND c.relname = 'history' AND t.tgname = 'append_only' AND "
+    "EXISTS (SELECT FROM pg_trigger AS t WHERE t.tgrelid = h.oid AND t.tgname = 'append_only' AND "
     "t.tgenabled = 'A') AS append_only, ";
 
-static const char sql_server_from[] =
-    " AS size_bytes FROM pg_database AS d JOIN pg_roles AS l ON l.rolname = session_user "
-    "LEFT JOIN pg_namespace AS n ON n.nspname = 'drover' LEFT JOIN pg_roles AS o ON o.rolname = ";
+/* One pass over the roles: the login and the owner. */
+static const char sql_roles[] =
+    " AS size_bytes FROM pg_database AS d CROSS JOIN (SELECT bool_or(rolsuper) FILTER (WHERE "
+    "rolname = session_user) AS superuser, bool_or(rolbypassrls) FILTER (WHERE rolname = "
+    "session_user) AS bypass_rls, ";
+
+static const char sql_schema[] =
+    " LEFT JOIN pg_namespace AS n ON n.nspname = 'drover' LEFT JOIN pg_class AS h ON "
+    "h.relnamespace = n.oid AND h.relname = 'history' AND h.relkind = 'r' WHERE d.datname = "
+    "current_database();\n";
 
 void identity_sql(buffer_t *sql, const identity_ask_t *ask) {
+    CLEANUP(buffer_free) buffer_t owner = {0};
+    if (ask->owner == NULL) {
+        buffer_text(&owner, "session_user");
+    } else {
+        quote_text(&owner, ask->owner);
+    }
+    const char *name = buffer_string(&owner);
     buffer_text(sql, sql_server);
     buffer_text(sql, ask->size ? "pg_database_size(d.oid)" : "-1");
-    buffer_text(sql, sql_server_from);
-    if (ask->owner == NULL) {
-        buffer_text(sql, "session_user");
-    } else {
-        quote_text(sql, ask->owner);
-    }
-    buffer_text(sql, " WHERE d.datname = current_database();\n");
-    if (ask->ledger) {
+    buffer_text(sql, sql_roles);
+    buffer_format(sql,
+                  "bool_or(rolsuper) FILTER (WHERE rolname = %s) AS owner_superuser, max(oid) "
+                  "FILTER (WHERE rolname = %s) AS owner FROM pg_roles WHERE rolname IN "
+                  "(session_user, %s)) AS r",
+                  name, name, name);
+    buffer_text(sql, sql_schema);
+    sql->failed = sql->failed || owner.failed;
+    if (ask->ledger && ask->without_heads) {
+        identity_sql_tenant(sql, &ask->tenant);
+    } else if (ask->ledger) {
         identity_sql_ledger(sql, &ask->tenant);
     }
 }
@@ -63,15 +79,21 @@ static void sql_where_tenant(buffer_t *sql, const ident_t *tenant) {
     }
 }
 
-void identity_sql_ledger(buffer_t *sql, const ident_t *tenant) {
-    buffer_text(sql, "SELECT (SELECT max(version) FROM drover.schema_version) AS schema_version, "
-                     "(SELECT count(*) FROM drover.tenant");
-    sql_where_tenant(sql, tenant);
-    buffer_text(sql, ") AS tenant_count, t.tenant_id, t.name, t.system_identifier, t.database_oid "
-                     "FROM (SELECT 1) AS one LEFT JOIN LATERAL (SELECT * FROM drover.tenant");
-    sql_where_tenant(sql, tenant);
-    buffer_text(sql, " LIMIT 1) AS t ON true;\n");
+void identity_sql_tenant(buffer_t *sql, const ident_t *tenant) {
+    buffer_text(sql, "SELECT v.schema_version, t.tenant_id, t.name, t.system_identifier, "
+                     "t.database_oid FROM (SELECT max(version) AS schema_version FROM "
+                     "drover.schema_version) AS v LEFT JOIN drover.tenant AS t ON ");
+    if (tenant != NULL && !ident_is_null(tenant)) {
+        buffer_text(sql, "t.tenant_id = ");
+        quote_ident(sql, tenant);
+    } else {
+        buffer_text(sql, "true");
+    }
+    buffer_format(sql, " LIMIT %d;\n", IDENTITY_TENANTS);
+}
 
+void identity_sql_ledger(buffer_t *sql, const ident_t *tenant) {
+    identity_sql_tenant(sql, tenant);
     /* The fence has a row for each application, the ledger's last row stands beside it. */
     buffer_format(sql,
                   "SELECT f.tenant_id AS fence_tenant, f.application AS fence_application, "

@@ -12,7 +12,12 @@
 
 #include "common/postgres/ledger.h"
 
-enum { IDENTITY_NAME_SIZE = 64, IDENTITY_PATH_SIZE = 512, IDENTITY_APPLICATIONS = 16 };
+enum {
+    IDENTITY_NAME_SIZE = 64,
+    IDENTITY_PATH_SIZE = 512,
+    IDENTITY_APPLICATIONS = 16,
+    IDENTITY_TENANTS = 100
+};
 
 /* One application's ledger head and fence in this tenant. */
 typedef struct identity_head {
@@ -46,7 +51,7 @@ typedef struct identity {
     bool append_only;                      /* the ledger's trigger stands and always fires */
     int schema_version;                    /* 0 where not read */
     /* the tenant; null id: none, or several (see tenant_count) */
-    int tenant_count; /* rows in drover.tenant */
+    int tenant_count; /* rows in drover.tenant; counted to IDENTITY_TENANTS */
     ident_t tenant;
     char tenant_name[LEDGER_TEXT_SIZE];
     int64_t bound_system_identifier;
@@ -57,15 +62,18 @@ typedef struct identity {
 } identity_t;
 
 typedef struct identity_ask {
-    const char *owner; /* role of the scripts; NULL: the login itself */
-    bool size;         /* pg_database_size reads the disk's directory: not for free */
-    bool ledger;       /* read the schema too: one round trip where it is known to exist */
-    ident_t tenant;    /* the ledger's part for this tenant only; null: all in the database */
+    const char *owner;  /* role of the scripts; NULL: the login itself */
+    bool size;          /* pg_database_size reads the disk's directory: not for free */
+    bool ledger;        /* read the schema too: one round trip where it is known to exist */
+    bool without_heads; /* of the ledger, leave out what heads says */
+    ident_t tenant;     /* the ledger's part for this tenant only; null: all in the database */
 } identity_ask_t;
 
 void identity_sql(buffer_t *sql, const identity_ask_t *ask);
 /* Only the ledger's part, where the first answer said has_schema. */
 void identity_sql_ledger(buffer_t *sql, const ident_t *tenant);
+/* The same without heads. */
+void identity_sql_tenant(buffer_t *sql, const ident_t *tenant);
 
 /* Read what came back: results[0] is the first statement's, then the ledger's if asked for. */
 MUST_CHECK status_t identity_read(PGresult *const *results, size_t count, identity_t *ret_identity,

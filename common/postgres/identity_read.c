@@ -6,13 +6,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A standby's is a number, a primary's the first eight hexadecimal digits of a WAL file's name. */
+static status_t read_timeline(result_row_t row, identity_t *id, error_t *err) {
+    char text[32] = "";
+    char *end = NULL;
+    TRY(result_copy(row, "timeline", text, sizeof text, err));
+    if (!id->in_recovery) {
+        text[strlen(text) == 24 ? 8 : 0] = '\0';
+    }
+    id->timeline = (int64_t)strtoull(text, &end, id->in_recovery ? 10 : 16);
+    if (end == text || *end != '\0') {
+        return error_set(err, ERROR_DB_SQL, "the server's answer names no timeline");
+    }
+    return STATUS_OK;
+}
+
 static status_t read_server(result_row_t row, identity_t *id, error_t *err) {
     int64_t version = 0;
     TRY(result_number(row, "server_version", &version, err));
     id->server_version = (int)version;
     TRY(result_number(row, "system_identifier", &id->system_identifier, err));
-    TRY(result_number(row, "timeline", &id->timeline, err));
     TRY(result_bool(row, "in_recovery", &id->in_recovery, err));
+    TRY(read_timeline(row, id, err));
     TRY(result_bool(row, "read_only", &id->read_only, err));
     TRY(result_number(row, "database_oid", &id->database_oid, err));
     TRY(result_copy(row, "database", id->database, sizeof id->database, err));
@@ -34,14 +49,14 @@ static status_t read_rights(result_row_t row, identity_t *id, error_t *err) {
     return STATUS_OK;
 }
 
-static status_t read_tenant(result_row_t row, identity_t *id, error_t *err) {
-    int64_t number = 0;
+static status_t read_tenant(const PGresult *result, identity_t *id, error_t *err) {
+    result_row_t row = {result, 0};
     const char *text = NULL;
     TRY(result_text(row, "schema_version", &text, err));
     id->schema_version = text == NULL ? 0 : atoi(text);
-    TRY(result_number(row, "tenant_count", &number, err));
-    id->tenant_count = (int)number;
-    if (number != 1) {
+    TRY(result_text(row, "tenant_id", &text, err));
+    id->tenant_count = text == NULL ? 0 : PQntuples(result);
+    if (id->tenant_count != 1) {
         return STATUS_OK;
     }
     TRY(result_ident(row, "tenant_id", &id->tenant, err));
@@ -106,11 +121,11 @@ status_t identity_read_ledger(PGresult *const *results, size_t count, identity_t
             return sqlstate_result(results[i], SQLSTATE_RUNNING, err);
         }
     }
-    if (count < 2 || PQntuples(results[0]) != 1) {
+    if (count == 0 || PQntuples(results[0]) == 0) {
         return error_set(err, ERROR_DB_SQL, "the server's answer about the ledger is incomplete");
     }
-    TRY(read_tenant((result_row_t){results[0], 0}, identity, err));
-    return read_heads(results[1], identity, err);
+    TRY(read_tenant(results[0], identity, err));
+    return count > 1 ? read_heads(results[1], identity, err) : STATUS_OK;
 }
 
 status_t identity_read(PGresult *const *results, size_t count, identity_t *ret_identity,

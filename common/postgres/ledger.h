@@ -125,5 +125,7 @@ MUST_CHECK status_t ledger_read(const PGresult *result, int index, ledger_row_t 
 /* "(columns)" and the row's values in the same order, for an INSERT. */
 extern const char LEDGER_COLUMNS[];
 void ledger_sql_values(buffer_t *sql, const ledger_row_t *row);
+/* The same, with an expression of the caller's in the place of seq. */
+void ledger_sql_values_with(buffer_t *sql, const ledger_row_t *row, const char *seq);
 
 #endif

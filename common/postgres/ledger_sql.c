@@ -3,7 +3,8 @@
 #include "common/postgres/quote.h"
 #include "common/postgres/result.h"
 
-#include <string.h>
+#include <inttypes.h>
+#include <stdio.h>
 
 const char LEDGER_COLUMNS[] =
     "tenant_id, application, seq, generation, kind, position, version, script_digest, "
@@ -15,10 +16,10 @@ static void next(buffer_t *sql) {
     buffer_text(sql, ", ");
 }
 
-static void values_what(buffer_t *sql, const ledger_row_t *row) {
+static void values_what(buffer_t *sql, const ledger_row_t *row, const char *seq) {
     quote_ident(sql, &row->tenant), next(sql);
     quote_text(sql, row->application), next(sql);
-    quote_number(sql, row->seq), next(sql);
+    buffer_text(sql, seq), next(sql);
     quote_number(sql, row->generation), next(sql);
     quote_text(sql, ledger_kind_text(row->kind)), next(sql);
     quote_number(sql, row->position), next(sql);
@@ -28,8 +29,8 @@ static void values_what(buffer_t *sql, const ledger_row_t *row) {
     quote_digest(sql, &row->bundle), next(sql);
 }
 
-void ledger_sql_values(buffer_t *sql, const ledger_row_t *row) {
-    values_what(sql, row);
+void ledger_sql_values_with(buffer_t *sql, const ledger_row_t *row, const char *seq) {
+    values_what(sql, row, seq);
     quote_ident(sql, &row->order), next(sql);
     quote_ident(sql, &row->rollout), next(sql);
     quote_ident(sql, &row->job), next(sql);
@@ -47,6 +48,12 @@ void ledger_sql_values(buffer_t *sql, const ledger_row_t *row) {
     quote_bytes(sql, row->digest.bytes, DIGEST_BYTES), next(sql);
     quote_bytes(sql, row->agent.bytes, SIGN_PUBLIC_BYTES), next(sql);
     quote_bytes(sql, row->signature.bytes, SIGN_SIGNATURE_BYTES);
+}
+
+void ledger_sql_values(buffer_t *sql, const ledger_row_t *row) {
+    char seq[24];
+    (void)snprintf(seq, sizeof seq, "%" PRId64, row->seq);
+    ledger_sql_values_with(sql, row, seq);
 }
 
 static void select_rows(buffer_t *sql, const fence_key_t *key) {

@@ -1,20 +1,27 @@
 /* transaction.c: see transaction.h. */
 #include "common/postgres/transaction.h"
+#include "common/base/cleanup.h"
 #include "common/postgres/quote.h"
 #include "common/postgres/result.h"
 #include "common/postgres/session.h"
+#include "common/postgres/sqlstate.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Texts that the opening casts to a number in order to fail; transaction_explain knows them. */
+/* Texts that opening and record cast to a number in order to fail; transaction_explain knows them.
+ */
 #define WORD_BUSY "drover: busy"
 #define WORD_FENCED "drover: fenced"
 #define WORD_NONE "drover: none"
 #define WORD_HEAD "drover: head"
+#define WORD_ESCAPED "drover: escaped"
+#define WORD_LOGIN "drover: login"
+#define WORD_EDITED "drover: edited"
 #define WORD_TRIGGER "drover.history is append-only"
 
-/* BEGIN, the timeouts, the fence, the role */
+/* BEGIN, two timeouts, the fence; a role's is one more */
 enum { OPEN_STATEMENTS = 4 };
 
 static void sql_setting(buffer_t *sql, const char *name, const char *value) {
@@ -25,53 +32,64 @@ static void sql_setting(buffer_t *sql, const char *name, const char *value) {
 
 /* ---- opening ---- */
 
-static void sql_timeouts(buffer_t *sql, const transaction_begin_t *begin) {
-    buffer_format(sql,
-                  "SELECT pg_catalog.set_config('lock_timeout', '%d', true), "
-                  "pg_catalog.set_config('statement_timeout', '%d', true);\n",
-                  begin->lock_timeout_ms, begin->statement_timeout_ms);
-}
-
 /*
  * One statement: lock, then fence, then the head, and a cast that fails where one is not as it
- * should be. The head is read in a snapshot older than the lock; the record reads it again.
+ * should be. An INSERT … ON CONFLICT, because planning is most of what a small statement costs and
+ * this one needs no plan to find its row: its values are computed first (the lock), a row that is
+ * there is locked and judged in its newest version, and one that is not there is seen by the epoch
+ * that only our INSERT can have given it. The head is read in a snapshot older than the lock; the
+ * record reads it again.
  */
 static void sql_fence(buffer_t *sql, const transaction_begin_t *begin) {
-    buffer_text(sql, "WITH locked AS MATERIALIZED (SELECT pg_try_advisory_xact_lock(");
+    buffer_text(sql, "INSERT INTO drover.fence AS f (tenant_id, application, epoch, incarnation, "
+                     "attempt) VALUES (");
+    quote_ident(sql, &begin->key.tenant);
+    buffer_text(sql, ", ");
+    quote_text(sql, begin->key.application);
+    buffer_text(sql, ", (CASE WHEN pg_try_advisory_xact_lock(");
     quote_number(sql, fence_lock_key(&begin->key));
-    buffer_text(sql, ") AS ok), passed AS (");
-    fence_sql_update(sql, &begin->key, &begin->token, "locked");
-    buffer_text(sql, ") SELECT (CASE WHEN NOT (SELECT ok FROM locked) THEN '" WORD_BUSY
-                     "' WHEN NOT EXISTS (SELECT FROM passed) THEN CASE WHEN EXISTS (SELECT FROM "
-                     "drover.fence WHERE ");
-    fence_sql_key(sql, &begin->key);
-    buffer_text(sql, ") THEN '" WORD_FENCED "' ELSE '" WORD_NONE
-                     "' END WHEN COALESCE((SELECT seq FROM drover.history WHERE ");
+    buffer_text(sql, ") THEN '-1' ELSE '" WORD_BUSY "' END)::bigint, ");
+    quote_ident(sql, &begin->token.incarnation);
+    buffer_text(sql, ", ");
+    quote_ident(sql, &begin->token.attempt);
+    buffer_text(sql,
+                ") ON CONFLICT (tenant_id, application) DO UPDATE SET epoch = (CASE WHEN NOT ");
+    fence_sql_passes(sql, &begin->token);
+    buffer_text(sql,
+                " THEN '" WORD_FENCED "' WHEN COALESCE((SELECT seq FROM drover.history WHERE ");
     fence_sql_key(sql, &begin->key);
     buffer_text(sql, " ORDER BY seq DESC LIMIT 1), 0) <> ");
     quote_number(sql, begin->head_seq);
-    buffer_text(sql, " THEN '" WORD_HEAD "' ELSE '1' END)::integer AS opened;\n");
+    buffer_text(sql, " THEN '" WORD_HEAD "' ELSE '");
+    buffer_format(sql, "%" PRId64, begin->token.epoch);
+    buffer_text(sql, "' END)::bigint, incarnation = EXCLUDED.incarnation, attempt = "
+                     "EXCLUDED.attempt RETURNING (CASE WHEN f.epoch < 0 THEN '" WORD_NONE
+                     "' ELSE '1' END)::integer AS opened, pg_current_xact_id() AS xid");
+    if (begin->search_path != NULL) {
+        sql_setting(sql, "search_path", begin->search_path);
+    }
+    buffer_text(sql, ";\n");
 }
 
 void transaction_sql_open(buffer_t *sql, const transaction_begin_t *begin) {
     if (begin->reset_session) {
         session_sql_reset(sql, begin->server_version);
     }
-    buffer_text(sql, "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;\n");
-    sql_timeouts(sql, begin);
+    buffer_format(sql,
+                  "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;\nSET LOCAL lock_timeout = %d;\n"
+                  "SET LOCAL statement_timeout = %d;\n",
+                  begin->lock_timeout_ms, begin->statement_timeout_ms);
     sql_fence(sql, begin);
-    buffer_text(sql, "SELECT pg_current_xact_id() AS xid");
-    if (begin->search_path != NULL) {
-        sql_setting(sql, "search_path", begin->search_path);
-    }
     if (begin->role != NULL) {
-        sql_setting(sql, "role", begin->role);
+        buffer_text(sql, "SET LOCAL ROLE ");
+        quote_name(sql, begin->role);
+        buffer_text(sql, ";\n");
     }
-    buffer_text(sql, ";\n");
 }
 
 size_t transaction_open_statements(const transaction_begin_t *begin) {
-    return OPEN_STATEMENTS + (begin->reset_session ? (size_t)SESSION_RESET_STATEMENTS : 0);
+    return OPEN_STATEMENTS + (begin->role != NULL ? 1U : 0U) +
+           (begin->reset_session ? (size_t)SESSION_RESET_STATEMENTS : 0);
 }
 
 /* The first result that has this column, or NULL. */
@@ -109,6 +127,9 @@ void transaction_explain(error_t *err) {
         {"22P02", "\"" WORD_FENCED "\"", ERROR_FENCED,           "the tenant has seen a newer token than this job's"},
         {"22P02", "\"" WORD_NONE "\"",   ERROR_TENANT_NO_LEDGER, "the tenant has no fence for this application"},
         {"22P02", "\"" WORD_HEAD "\"",   ERROR_TENANT_BUSY,      "the ledger has moved since it was read"},
+        {"22P02", "\"" WORD_ESCAPED "\"", ERROR_TRANSACTION_ESCAPED, "the script ended our transaction"},
+        {"22P02", "\"" WORD_LOGIN "\"",  ERROR_TRANSACTION_ESCAPED, "the session did not return to its login"},
+        {"22P02", "\"" WORD_EDITED "\"", ERROR_LEDGER_EDITED,    "the ledger's rows are not those that were read"},
         {"42501", WORD_TRIGGER,          ERROR_TRANSACTION_ESCAPED, NULL},
     };
     /* clang-format on */
@@ -155,42 +176,45 @@ static void sql_seen(buffer_t *sql) {
     buffer_text(sql, ";\n");
 }
 
-/* Four booleans, each under its name. The count shows a row taken out of the middle; one put in
- * after the head meets our own INSERT's key. One scan: planning costs more than the rows. */
-static void sql_verdicts(buffer_t *sql, const transaction_record_t *record) {
+/*
+ * The value of seq, or a cast that fails: so no row is written where a condition does not hold, and
+ * the transaction is spoiled for a COMMIT by mistake. The count shows a row taken out of the
+ * middle; one put in after the head meets our own INSERT's key. One scan: planning costs more than
+ * the rows.
+ */
+static void sql_seq(buffer_t *sql, const transaction_record_t *record) {
     const ledger_row_t *row = record->row;
     fence_key_t key = {row->tenant, row->application};
     fence_token_t token = {row->epoch, row->incarnation, row->attempt};
-    buffer_text(sql, "SELECT COALESCE(pg_current_xact_id_if_assigned()::text, '') = ");
+    buffer_text(sql, "(CASE WHEN COALESCE(pg_current_xact_id_if_assigned()::text, '') <> ");
     quote_text(sql, record->xid);
-    buffer_text(sql, " AS same_transaction, current_user = session_user AND session_user = ");
+    buffer_text(sql,
+                " THEN '" WORD_ESCAPED "' WHEN current_user <> session_user OR session_user <> ");
     quote_text(sql, record->login);
-    buffer_text(sql, " AS login_back, ");
+    buffer_text(sql, " THEN '" WORD_LOGIN "' WHEN NOT ");
     fence_sql_is(sql, &key, &token);
-    buffer_text(sql, " AS fence_ours, (SELECT count(*) = ");
+    buffer_text(sql, " THEN '" WORD_FENCED "' WHEN (SELECT count(*) <> ");
     quote_number(sql, row->seq - 1);
     if (row->seq > 1) {
-        buffer_text(sql, " AND count(*) FILTER (WHERE seq = ");
+        buffer_text(sql, " OR count(*) FILTER (WHERE seq = ");
         quote_number(sql, row->seq - 1);
         buffer_text(sql, " AND row_digest = ");
         quote_digest(sql, &row->previous);
-        buffer_text(sql, ") = 1");
+        buffer_text(sql, ") <> 1");
     }
     buffer_text(sql, " FROM drover.history WHERE ");
     fence_sql_key(sql, &key);
-    buffer_text(sql, ")");
-    buffer_text(sql, " AS head_expected");
+    buffer_format(sql, ") THEN '" WORD_EDITED "' ELSE '%" PRId64 "' END)::bigint", row->seq);
 }
 
 void transaction_sql_record(buffer_t *sql, const transaction_record_t *record) {
+    CLEANUP(buffer_free) buffer_t seq = {0};
+    sql_seq(&seq, record);
     sql_seen(sql);
-    buffer_text(sql, "WITH verdict AS MATERIALIZED (");
-    sql_verdicts(sql, record);
-    buffer_format(sql, "), appended AS (INSERT INTO drover.history (%s) SELECT ", LEDGER_COLUMNS);
-    ledger_sql_values(sql, record->row);
-    buffer_text(sql, " FROM verdict AS v WHERE v.same_transaction AND v.login_back AND "
-                     "v.fence_ours AND v.head_expected RETURNING seq) "
-                     "SELECT v.*, (SELECT seq FROM appended) AS appended_seq FROM verdict AS v");
+    buffer_format(sql, "INSERT INTO drover.history (%s) VALUES (", LEDGER_COLUMNS);
+    ledger_sql_values_with(sql, record->row, buffer_string(&seq));
+    buffer_text(sql, ") RETURNING seq AS appended_seq");
+    sql->failed = sql->failed || seq.failed;
 }
 
 static status_t escaped(error_t *err, const char *what) {
@@ -219,42 +243,25 @@ static status_t judge_seen(const PGresult *result, const transaction_record_t *r
     return STATUS_OK;
 }
 
-static status_t judge_verdicts(const PGresult *result, error_t *err) {
-    result_row_t row = {result, 0};
-    bool same = false;
-    bool login = false;
-    bool fence = false;
-    bool head = false;
-    int64_t seq = 0;
-    TRY(result_bool(row, "same_transaction", &same, err));
-    TRY(result_bool(row, "login_back", &login, err));
-    TRY(result_bool(row, "fence_ours", &fence, err));
-    TRY(result_bool(row, "head_expected", &head, err));
-    if (!same) {
-        return escaped(err, "the script ended our transaction");
-    }
-    if (!login) {
-        return escaped(err, "the session did not return to its login");
-    }
-    if (!fence) {
-        return error_set(err, ERROR_FENCED, "the tenant's fence changed inside our transaction");
-    }
-    if (!head) {
-        return error_set(err, ERROR_LEDGER_EDITED,
-                         "the ledger's rows changed inside our transaction");
-    }
-    return result_number(row, "appended_seq", &seq, err);
-}
-
 status_t transaction_read_record(PGresult *const *results, size_t count,
                                  const transaction_record_t *record, error_t *err) {
     const PGresult *seen = find_column(results, count, "xid_seen");
-    const PGresult *verdicts = find_column(results, count, "appended_seq");
-    if (seen == NULL || verdicts == NULL) {
-        return error_set(err, ERROR_DB_SQL, "the server's answer lacks the ledger's verdicts");
+    const PGresult *appended = find_column(results, count, "appended_seq");
+    if (seen == NULL) {
+        return error_set(err, ERROR_DB_SQL, "the server's answer lacks what the script left");
     }
     TRY(judge_seen(seen, record, err));
-    return judge_verdicts(verdicts, err);
+    int64_t seq = 0;
+    const PGresult *last = results[count - 1];
+    if (PQresultStatus(last) == PGRES_FATAL_ERROR) {
+        (void)sqlstate_result(last, SQLSTATE_RUNNING, err);
+        transaction_explain(err);
+        return STATUS_ERROR;
+    }
+    if (appended == NULL) {
+        return error_set(err, ERROR_DB_SQL, "the server's answer lacks the ledger's new row");
+    }
+    return result_number((result_row_t){appended, 0}, "appended_seq", &seq, err);
 }
 
 status_t transaction_read_commit(PGresult *const *results, size_t count, error_t *err) {

@@ -7,10 +7,11 @@
  *
  * The opening raises in the server when lock or fence is not ours, so that nothing of the script
  * runs; the server knows no error of ours, hence a cast that fails with a text of ours
- * (transaction_explain reads it). The record is one INSERT … SELECT whose conditions are the
+ * (transaction_explain reads it). The record is one INSERT whose seq is such a cast too, of the
  * recheck: same transaction id (so our transaction, and its transaction-scoped lock, never ended),
- * fence ours, head as expected, login and role back. It gives a row of verdicts and the new seq;
- * transaction_read_record names what failed. After anything but STATUS_OK send "ROLLBACK".
+ * fence ours, head as expected, login and role back. Where one fails, no row is written and nothing
+ * can be committed; transaction_read_record names what failed, from a failed answer as well. After
+ * anything but STATUS_OK send "ROLLBACK".
  *
  * A script that COMMITs runs its rest outside our transaction: what it committed itself stays (that
  * is what lint is for), but no ledger row is written, and the record says TRANSACTION_ESCAPED. If
@@ -73,8 +74,9 @@ typedef struct transaction_record {
 /* Append the record's string. */
 void transaction_sql_record(buffer_t *sql, const transaction_record_t *record);
 
-/* Judge its answer: TRANSACTION_ESCAPED (transaction ended, role or login changed), FENCED,
- * LEDGER_EDITED (the head is not the expected one). */
+/* Judge its answer, which may be an error's (but not a lost connection's): TRANSACTION_ESCAPED
+ * (transaction ended, role or login changed), FENCED, LEDGER_EDITED (the head is not the expected
+ * one). */
 MUST_CHECK status_t transaction_read_record(PGresult *const *results, size_t count,
                                             const transaction_record_t *record, error_t *err);
 

@@ -9,6 +9,10 @@
 #include "common/wire/curve.h"
 
 #include <czmq.h>
+/* czmq.h brings syslog.h, whose macros would stand for the levels of log.h */
+#undef LOG_DEBUG
+#undef LOG_INFO
+#undef LOG_WARNING
 
 /* The domain of our handshakes: without one libzmq would ask nobody and let every key in. */
 #define TRANSPORT_DOMAIN "drover"

@@ -17,6 +17,10 @@
 #include "common/wire/party.h"
 
 #include <czmq.h>
+/* czmq.h brings syslog.h, whose macros would stand for the levels of log.h */
+#undef LOG_DEBUG
+#undef LOG_INFO
+#undef LOG_WARNING
 
 typedef struct zap zap_t;
 

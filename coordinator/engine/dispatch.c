@@ -8,29 +8,54 @@
 
 /* Whether the wave's bounds admit one more task on this lane. */
 static bool wave_has_room(const wave_t *wave, const lane_t *lane) {
-    return wave->state == WAVE_OPEN &&
-           (wave->max_parallel == 0 || wave->in_flight < wave->max_parallel) &&
+    return (wave->max_parallel == 0 || wave->in_flight < wave->max_parallel) &&
            (wave->max_parallel_per_cluster == 0 ||
             lane->in_flight < wave->max_parallel_per_cluster);
 }
 
-/* Drop entries whose task is no longer ready; false where the lane is empty. */
-static bool lane_settle(run_t *run, lane_t *lane) {
-    while (lane->head != 0 && run->rollout->tasks[lane->head - 1].state != TASK_READY) {
+/*
+ * Drop entries whose task is no longer ready or whose wave is not open (its release queues them
+ * again): they must not stand in the way of another wave's. True where the first one may go now.
+ */
+static bool lane_has_work(run_t *run, lane_t *lane) {
+    const rollout_t *rollout = run->rollout;
+    while (lane->head != 0) {
+        const task_t *task = &rollout->tasks[lane->head - 1];
+        const wave_t *wave = &rollout->waves[task->wave];
+        if (task->state == TASK_READY && wave->state == WAVE_OPEN) {
+            return wave_has_room(wave, lane);
+        }
         (void)lane_pop(run, lane);
     }
-    return lane->head != 0;
+    return false;
+}
+
+/* Jobs that a cluster may have with its agent: those that run, and some that are ready to. */
+enum { AHEAD = 2 };
+
+/* How many more jobs the cluster takes, of all rollouts together. */
+static uint32_t cluster_room(const engine_t *engine, uint64_t cluster) {
+    uint64_t most = (uint64_t)leases_parallel(engine, cluster) * (1 + AHEAD);
+    if (most == 0) {
+        return UINT32_MAX; /* not said: the agent's room bounds it */
+    }
+    uint64_t in_flight = 0;
+    for (run_t *run = engine->runs; run != NULL; run = run->hh.next) {
+        const lane_t *lane = lane_of(run, cluster);
+        /* what nobody has word of must not keep a successor from its work */
+        in_flight += lane != NULL ? lane->in_flight - lane->unknown : 0;
+    }
+    return in_flight < most ? (uint32_t)(most - in_flight) : 0;
 }
 
 static uint32_t dispatch_lane(engine_t *engine, run_t *run, lane_t *lane, uint32_t given,
                               const event_t *event, effects_t *effects) {
     rollout_t *rollout = run->rollout;
-    while (given < event->room && given < event->fresh_count && lane_settle(run, lane)) {
-        task_t *task = &rollout->tasks[lane->head - 1];
-        if (!wave_has_room(&rollout->waves[task->wave], lane)) {
-            break;
-        }
+    uint32_t free_places = cluster_room(engine, lane->cluster);
+    while (free_places-- > 0 && given < event->room && given < event->fresh_count &&
+           lane_has_work(run, lane)) {
         uint32_t ordinal = lane_pop(run, lane);
+        task_t *task = &rollout->tasks[ordinal];
         task->attempt = event->fresh[given++];
         task->attempts++;
         task->agent = event->agent;
@@ -68,7 +93,8 @@ bool engine_has_ready(const engine_t *engine, const agent_key_t *agent) {
     for (run_t *run = engine->runs; run != NULL; run = run->hh.next) {
         for (uint32_t i = 0; run->rollout->state == ROLLOUT_RUNNING && i < run->lane_count; i++) {
             agent_key_t holder;
-            if (run->lanes[i].head != 0 && engine_holder(engine, run->lanes[i].cluster, &holder) &&
+            if (lane_has_work(run, &run->lanes[i]) &&
+                engine_holder(engine, run->lanes[i].cluster, &holder) &&
                 memcmp(&holder, agent, sizeof holder) == 0) {
                 return true;
             }

@@ -112,7 +112,9 @@ static void run_count(run_t *run, uint32_t ordinal) {
     if (task_state_is_in_flight(task->state)) {
         wave->in_flight++;
         rollout->in_flight++;
-        lane_of(run, task->system_identifier)->in_flight++;
+        lane_t *lane = lane_of(run, task->system_identifier);
+        lane->in_flight++;
+        lane->unknown += task->state == TASK_UNKNOWN;
     }
     task->queued = false;
     task->next_ready = 0;
@@ -144,6 +146,7 @@ static bool run_index(engine_t *engine, run_t *run) {
 
 rollout_t *engine_adopt(engine_t *engine, rollout_t **rollout_p) {
     INVARIANT(engine_rollout(engine, &(*rollout_p)->id) == NULL);
+    INVARIANT((*rollout_p)->current_wave < (*rollout_p)->wave_count);
     run_t *run = calloc(1, sizeof *run);
     if (run == NULL) {
         rollout_destroy(rollout_p);
@@ -194,6 +197,11 @@ task_t *engine_task(engine_t *engine, const ident_t *job) {
     return ordinal != NOT_A_TASK ? &run->rollout->tasks[ordinal] : NULL;
 }
 
+rollout_t *engine_rollout_of(engine_t *engine, const ident_t *job) {
+    run_t *run = NULL;
+    return find_task(engine, job, &run) != NOT_A_TASK ? run->rollout : NULL;
+}
+
 size_t engine_rollout_count(const engine_t *engine) {
     return HASH_COUNT(engine->runs);
 }
@@ -208,7 +216,10 @@ rollout_t *engine_rollout_at(engine_t *engine, size_t index) {
     return NULL;
 }
 
-/* An agent said hello: tasks that should be with it and are not in its hand are sent again. */
+/*
+ * An agent said hello: tasks that should be with it and are not in its hand are sent again; a
+ * cancel that a lost connection may have swallowed is said again.
+ */
 static void step_in_hand(engine_t *engine, const event_t *event, effects_t *effects) {
     for (run_t *run = engine->runs; run != NULL; run = run->hh.next) {
         rollout_t *rollout = run->rollout;
@@ -218,12 +229,20 @@ static void step_in_hand(engine_t *engine, const event_t *event, effects_t *effe
                 memcmp(&task->agent, &event->agent, sizeof task->agent) != 0) {
                 continue;
             }
+            /* what follows may send twice; agents know the attempts that they have */
             bool held = false;
             for (uint32_t k = 0; k < event->fresh_count && !held; k++) {
                 held = ident_equal(&event->fresh[k], &task->attempt);
             }
             if (!held) {
                 tasks_apply(engine, run, i, TASK_EVENT_LACKED, event, effects);
+            }
+            if (rollout->state == ROLLOUT_STOPPING || rollout->state == ROLLOUT_REVERTING) {
+                effects_add(effects, (effect_t){.kind = EFFECT_SEND_CANCEL,
+                                                .rollout = rollout,
+                                                .wave = task->wave,
+                                                .task = i,
+                                                .agent = task->agent});
             }
         }
     }
@@ -290,8 +309,7 @@ void engine_step(engine_t *engine, const event_t *event, effects_t *effects) {
         step_rollout(engine, event, effects);
         break;
     case EVENT_SEEN:
-        leases_apply(engine, leases_get(engine, event->cluster),
-                     event->writable ? LEASE_EVENT_WRITABLE : LEASE_EVENT_STANDBY, event, effects);
+        leases_seen(engine, event, effects);
         break;
     case EVENT_ALIVE:
     case EVENT_GOODBYE:

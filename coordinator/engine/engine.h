@@ -127,6 +127,7 @@ void engine_restore_lease(engine_t *engine, uint64_t cluster, const agent_key_t 
 /* Borrowed; NULL where unknown. */
 rollout_t *engine_rollout(engine_t *engine, const ident_t *rollout);
 task_t *engine_task(engine_t *engine, const ident_t *job);
+rollout_t *engine_rollout_of(engine_t *engine, const ident_t *job);
 size_t engine_rollout_count(const engine_t *engine);
 rollout_t *engine_rollout_at(engine_t *engine, size_t index);
 

@@ -16,7 +16,8 @@ typedef struct lane {
     uint64_t cluster;
     uint32_t head; /* ordinal + 1; 0 is empty */
     uint32_t tail;
-    uint32_t in_flight; /* dispatched or running here */
+    uint32_t in_flight; /* dispatched, running or unknown here */
+    uint32_t unknown;   /* of those, the ones that nobody has word of */
 } lane_t;
 
 /* A rollout with what the engine keeps beside it. */
@@ -24,6 +25,7 @@ typedef struct run {
     rollout_t *rollout;
     lane_t *lanes; /* one a cluster, few */
     uint32_t lane_count;
+    bool set_back;     /* the retry that is being answered set tasks back */
     UT_hash_handle hh; /* by rollout id */
 } run_t;
 
@@ -41,6 +43,7 @@ typedef struct cluster_lease {
     agent_key_t holder;
     int64_t expires_boot_us;
     int64_t free_since_us; /* wall clock; 0 while held */
+    uint32_t parallel;     /* jobs at once that its agent takes for it; 0: not said yet */
     UT_hash_handle hh;
 } cluster_lease_t;
 
@@ -66,6 +69,7 @@ uint32_t lane_pop(run_t *run, lane_t *lane);
 lane_t *lane_of(run_t *run, uint64_t cluster);
 
 /* waves.c */
+void waves_save(run_t *run, uint32_t wave, effects_t *effects);
 void waves_apply(engine_t *engine, run_t *run, uint32_t wave, wave_event_t what,
                  const event_t *event, effects_t *effects);
 
@@ -77,8 +81,11 @@ void rollouts_tick(engine_t *engine, run_t *run, const event_t *event, effects_t
 
 /* leases.c */
 cluster_lease_t *leases_get(engine_t *engine, uint64_t cluster);
+uint32_t leases_parallel(const engine_t *engine, uint64_t cluster);
+void leases_seen(engine_t *engine, const event_t *event, effects_t *effects);
 void leases_apply(engine_t *engine, cluster_lease_t *lease, lease_event_t what,
                   const event_t *event, effects_t *effects);
+void leases_orphans(engine_t *engine, run_t *run, const event_t *event, effects_t *effects);
 
 /* dispatch.c */
 void dispatch_room(engine_t *engine, const event_t *event, effects_t *effects);

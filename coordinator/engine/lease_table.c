@@ -33,7 +33,7 @@ static const table_row_t ROWS[] = {
      "denied: another agent holds the cluster"},
     {4, AT(FREE), ON(STANDBY), 0, 0, TABLE_SAME, {LEASE_DO_DENY},
      "denied: the agent sees no writable primary"},
-    {5, AT(HELD), ON(STANDBY), HOLDER, HOLDER, LEASE_FREE, {LEASE_DO_DENY},
+    {5, AT(HELD), ON(STANDBY), HOLDER, HOLDER, LEASE_FREE, {LEASE_DO_DENY, LEASE_DO_SILENCE},
      "given back: the primary is no longer where the holder is"},
     {6, AT(HELD), ON(STANDBY), HOLDER, 0, TABLE_SAME, {LEASE_DO_DENY},
      "denied: the agent sees no writable primary, and another holds the cluster"},

@@ -25,7 +25,7 @@ enum {
 typedef enum lease_effect {
     LEASE_DO_NOTHING,
     LEASE_DO_GRANT,   /* to this agent, for another lease */
-    LEASE_DO_DENY,    /* to this agent */
+    LEASE_DO_DENY,    /* to this agent: it reads that it holds nothing */
     LEASE_DO_SILENCE, /* its holder's tasks in hand on this cluster are unknown */
     LEASE_EFFECT_COUNT
 } lease_effect_t;

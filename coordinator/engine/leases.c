@@ -33,6 +33,24 @@ static void silence(engine_t *engine, const cluster_lease_t *lease, const event_
     }
 }
 
+static void carry_out(engine_t *engine, cluster_lease_t *lease, lease_effect_t what,
+                      const event_t *event, effects_t *effects) {
+    switch (what) {
+    case LEASE_DO_GRANT:
+        lease->holder = event->agent;
+        lease->expires_boot_us = event->boot_us + engine->options.lease_us;
+        lease->free_since_us = 0;
+        break;
+    case LEASE_DO_SILENCE:
+        silence(engine, lease, event, effects);
+        break;
+    case LEASE_DO_DENY:
+    case LEASE_DO_NOTHING:
+    case LEASE_EFFECT_COUNT:
+        break;
+    }
+}
+
 void leases_apply(engine_t *engine, cluster_lease_t *lease, lease_event_t what,
                   const event_t *event, effects_t *effects) {
     bool is_holder = memcmp(&lease->holder, &event->agent, sizeof lease->holder) == 0;
@@ -43,30 +61,46 @@ void leases_apply(engine_t *engine, cluster_lease_t *lease, lease_event_t what,
     if (lease->state == LEASE_FREE && lease->free_since_us == 0) {
         lease->free_since_us = event->now_us;
     }
-    effect_t told = {.kind = EFFECT_LEASE, .cluster = lease->cluster, .agent = event->agent};
-    switch ((lease_effect_t)row->effects[0]) {
-    case LEASE_DO_GRANT:
-        lease->holder = event->agent;
-        lease->expires_boot_us = event->boot_us + engine->options.lease_us;
-        lease->free_since_us = 0;
-        told.granted = true;
-        if (before != LEASE_HELD) {
-            effects_add(effects, told);
+    for (size_t i = 0; i < TABLE_EFFECTS; i++) {
+        carry_out(engine, lease, (lease_effect_t)row->effects[i], event, effects);
+    }
+    if (lease->state != before) {
+        effects_add(effects, (effect_t){.kind = EFFECT_LEASE,
+                                        .cluster = lease->cluster,
+                                        .agent = lease->holder,
+                                        .granted = lease->state == LEASE_HELD});
+    }
+}
+
+/* An agent that lost the lease may go on reporting from its last step; when it falls silent then,
+ * no lease ends any more. */
+void leases_orphans(engine_t *engine, run_t *run, const event_t *event, effects_t *effects) {
+    const rollout_t *rollout = run->rollout;
+    for (uint32_t i = 0; rollout->in_flight > 0 && i < rollout->task_count; i++) {
+        const task_t *task = &rollout->tasks[i];
+        agent_key_t holder;
+        bool owes = task->state == TASK_DISPATCHED || task->state == TASK_RUNNING;
+        if (owes && (!engine_holder(engine, task->system_identifier, &holder) ||
+                     memcmp(&holder, &task->agent, sizeof holder) != 0)) {
+            tasks_apply(engine, run, i, TASK_EVENT_SILENT, event, effects);
         }
-        break;
-    case LEASE_DO_DENY:
-        if (before != lease->state) {
-            effects_add(effects, told);
-        }
-        break;
-    case LEASE_DO_SILENCE:
-        silence(engine, lease, event, effects);
-        told.agent = lease->holder;
-        effects_add(effects, told);
-        break;
-    case LEASE_DO_NOTHING:
-    case LEASE_EFFECT_COUNT:
-        break;
+    }
+}
+
+uint32_t leases_parallel(const engine_t *engine, uint64_t cluster) {
+    cluster_lease_t *lease = NULL;
+    HASH_FIND(hh, engine->leases, &cluster, sizeof cluster, lease);
+    return lease != NULL ? lease->parallel : 0;
+}
+
+void leases_seen(engine_t *engine, const event_t *event, effects_t *effects) {
+    cluster_lease_t *lease = leases_get(engine, event->cluster);
+    leases_apply(engine, lease, event->writable ? LEASE_EVENT_WRITABLE : LEASE_EVENT_STANDBY, event,
+                 effects);
+    bool is_holder = lease->state == LEASE_HELD &&
+                     memcmp(&lease->holder, &event->agent, sizeof lease->holder) == 0;
+    if (is_holder && event->parallel > 0) {
+        lease->parallel = event->parallel; /* who acts says how much at once */
     }
 }
 
@@ -75,6 +109,7 @@ void engine_restore_lease(engine_t *engine, uint64_t cluster, const agent_key_t 
     cluster_lease_t *lease = leases_get(engine, cluster);
     lease->state = LEASE_HELD;
     lease->holder = *holder;
+    lease->free_since_us = 0;
     lease->expires_boot_us = boot_us + engine->options.lease_us;
 }
 

@@ -121,8 +121,9 @@ typedef struct wave {
     wave_state_t state;
     uint32_t first; /* ordinal of its first task; its tasks stand together */
     uint32_t count;
+    uint32_t target_position;          /* of its tasks, where it is not the rollout's; 0: it is */
     uint32_t max_parallel;             /* 0: no bound of its own */
-    uint32_t max_parallel_per_cluster; /* 0: the cluster's own bound */
+    uint32_t max_parallel_per_cluster; /* 0: only the agent's own bound */
     bool canary;                       /* trial restores apply */
     failure_policy_t on_failure;       /* what a spent budget means */
     uint32_t budget;                   /* failures that are tolerated in this wave */

@@ -16,8 +16,8 @@ static const char *const EVENTS[ROLLOUT_EVENT_COUNT] = {
     [ROLLOUT_EVENT_WAVE_FAILED] = "wave failed", [ROLLOUT_EVENT_SETTLED] = "settled",
 };
 
-static const char *const CONDITIONS[ROLLOUT_IF_COUNT] = {"last wave", "short of target",
-                                                         "jobs in hand", "rolls back on failure"};
+static const char *const CONDITIONS[ROLLOUT_IF_COUNT] = {
+    "last wave", "short of target", "jobs in hand", "rolls back on failure", "tasks set back"};
 
 static const char *const EFFECTS[ROLLOUT_EFFECT_COUNT] = {
     [ROLLOUT_DO_NOTHING] = "",
@@ -33,6 +33,7 @@ static const char *const EFFECTS[ROLLOUT_EFFECT_COUNT] = {
 #define SHORT ROLLOUT_IF_SHORT
 #define IN_FLIGHT ROLLOUT_IF_IN_FLIGHT
 #define REVERTS ROLLOUT_IF_REVERTS
+#define SET_BACK ROLLOUT_IF_SET_BACK
 #define ON(name) IN(ROLLOUT_EVENT_##name)
 #define AT(name) IN(ROLLOUT_##name)
 #define EVERY (IN(ROLLOUT_STATE_COUNT) - 1)
@@ -79,8 +80,10 @@ static const table_row_t ROWS[] = {
      "the last job in hand has ended; the wave is rolled back"},
     {16, ENDING, ON(SETTLED), IN_FLIGHT, IN_FLIGHT, TABLE_SAME, {0},
      "jobs are still in hand"},
-    {17, AT(PAUSED) | AT(INCOMPLETE), ON(RETRIED), 0, 0, ROLLOUT_RUNNING, {0},
+    {17, AT(PAUSED) | AT(INCOMPLETE), ON(RETRIED), SET_BACK, SET_BACK, ROLLOUT_RUNNING, {0},
      "running again: an operator asked for another try"},
+    {18, AT(STOPPING), ON(STOPPED), 0, 0, TABLE_SAME, {ROLLOUT_DO_WITHDRAW},
+     "stop asked again; what nobody knows of is no longer waited for"},
 
     {30, AT(RUNNING), ON(RETRIED), 0, 0, TABLE_SAME, {0},
      "tasks are tried again as agents have room"},
@@ -93,12 +96,14 @@ static const table_row_t ROWS[] = {
      "refused: only a running rollout can be paused"},
     {34, EVERY & ~AT(PAUSED), ON(RESUMED), 0, 0, TABLE_SAME, {0},
      "refused: only a paused rollout can be resumed"},
-    {35, AT(STOPPING) | OVER, ON(STOPPED), 0, 0, TABLE_SAME, {0},
-     "ignored: it is over, or stopping already"},
+    {35, OVER, ON(STOPPED), 0, 0, TABLE_SAME, {0},
+     "ignored: it is over"},
     {36, AT(PLANNED) | ENDING | OVER, ON(WAVE_PASSED) | ON(WAVE_FAILED), 0, 0, TABLE_SAME, {0},
      "ignored: the rollout no longer follows its waves"},
     {37, AT(PLANNED) | AT(RUNNING) | AT(PAUSED) | OVER, ON(SETTLED), 0, 0, TABLE_SAME, {0},
      "ignored: the wave judges what has settled"},
+    {38, AT(PAUSED) | AT(INCOMPLETE), ON(RETRIED), SET_BACK, 0, TABLE_SAME, {0},
+     "refused: there is nothing in it to try again"},
 };
 // clang-format on
 

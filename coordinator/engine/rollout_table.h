@@ -23,8 +23,9 @@ enum {
     ROLLOUT_IF_LAST = 1 << 0,      /* no wave follows the current one */
     ROLLOUT_IF_SHORT = 1 << 1,     /* some tenant is not at the target */
     ROLLOUT_IF_IN_FLIGHT = 1 << 2, /* jobs are in hand */
-    ROLLOUT_IF_REVERTS = 1 << 3,   /* on failure: roll back the wave */
-    ROLLOUT_IF_COUNT = 4,
+    ROLLOUT_IF_REVERTS = 1 << 3,   /* on failure: roll back the wave that failed */
+    ROLLOUT_IF_SET_BACK = 1 << 4,  /* a retry set tasks back */
+    ROLLOUT_IF_COUNT = 5,
 };
 
 typedef enum rollout_effect {
@@ -33,7 +34,7 @@ typedef enum rollout_effect {
     ROLLOUT_DO_NEXT_WAVE, /* the one after it becomes the current one */
     ROLLOUT_DO_WITHDRAW,  /* every task that is not over */
     ROLLOUT_DO_FORGIVE,   /* accept the failures so far, look at the current wave again */
-    ROLLOUT_DO_ROLL_BACK, /* start a rollback of what the current wave touched */
+    ROLLOUT_DO_ROLL_BACK, /* start a rollback of what the wave that failed touched */
     ROLLOUT_DO_FINISH,    /* cancel waves that did not pass, note the end */
     ROLLOUT_EFFECT_COUNT
 } rollout_effect_t;

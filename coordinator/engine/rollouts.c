@@ -4,22 +4,39 @@
 #include <stdlib.h>
 #include <string.h>
 
-static uint32_t conditions_of(const rollout_t *rollout) {
-    const wave_t *wave = &rollout->waves[rollout->current_wave];
+/* The wave that is to be rolled back, which is not the current one where a retry went back to an
+ * earlier wave while a later one was at work. */
+static uint32_t wave_to_revert(const rollout_t *rollout) {
+    for (uint32_t w = 0; w < rollout->wave_count; w++) {
+        const wave_t *wave = &rollout->waves[w];
+        if (wave->state == WAVE_FAILED && wave->on_failure == ON_FAILURE_ROLLBACK_WAVE) {
+            return w;
+        }
+    }
+    return rollout->current_wave;
+}
+
+static uint32_t conditions_of(const run_t *run) {
+    const rollout_t *rollout = run->rollout;
+    const wave_t *wave = &rollout->waves[wave_to_revert(rollout)];
     return (rollout->current_wave + 1 >= rollout->wave_count ? ROLLOUT_IF_LAST : 0U) |
            (rollout->short_of > 0 ? ROLLOUT_IF_SHORT : 0U) |
            (rollout->in_flight > 0 ? ROLLOUT_IF_IN_FLIGHT : 0U) |
            (wave->on_failure == ON_FAILURE_ROLLBACK_WAVE && rollout->kind == KIND_FORWARD
                 ? ROLLOUT_IF_REVERTS
-                : 0U);
+                : 0U) |
+           (run->set_back ? ROLLOUT_IF_SET_BACK : 0U);
 }
 
-/* Open the current wave; one that has passed before (its tasks were retried) passes at once. */
+/* Open the current wave. One that was at work before (tasks of an earlier wave were retried) says
+ * again how it ended, if it did. */
 static void open_current(engine_t *engine, run_t *run, const event_t *event, effects_t *effects) {
-    rollout_t *rollout = run->rollout;
-    uint32_t number = rollout->current_wave;
-    if (rollout->waves[number].state == WAVE_PASSED) {
-        rollouts_apply(engine, run, ROLLOUT_EVENT_WAVE_PASSED, event, effects);
+    uint32_t number = run->rollout->current_wave;
+    wave_state_t state = run->rollout->waves[number].state;
+    if (state == WAVE_PASSED || state == WAVE_FAILED) {
+        rollouts_apply(engine, run,
+                       state == WAVE_PASSED ? ROLLOUT_EVENT_WAVE_PASSED : ROLLOUT_EVENT_WAVE_FAILED,
+                       event, effects);
         return;
     }
     waves_apply(engine, run, number, WAVE_EVENT_OPENED, event, effects);
@@ -37,17 +54,27 @@ static void withdraw(engine_t *engine, run_t *run, const event_t *event, effects
     }
 }
 
-/* A resume accepts the failures so far. */
+/* A resume accepts the failures so far. Last wave first: the current one may pass on the spot, and
+ * then those after it must have been forgiven. */
 static void forgive(engine_t *engine, run_t *run, const event_t *event, effects_t *effects) {
     rollout_t *rollout = run->rollout;
-    uint32_t number = rollout->current_wave;
-    wave_t *wave = &rollout->waves[number];
-    wave->forgiven = wave->failed > wave->budget ? wave->failed - wave->budget : 0;
-    if (wave->state == WAVE_PASSED) {
-        rollouts_apply(engine, run, ROLLOUT_EVENT_WAVE_PASSED, event, effects);
-        return;
+    uint32_t current = rollout->current_wave;
+    bool passed = rollout->waves[current].state == WAVE_PASSED;
+    for (uint32_t w = rollout->wave_count; w-- > 0;) {
+        wave_t *wave = &rollout->waves[w];
+        if (wave->state != WAVE_FAILED && w != current) {
+            continue;
+        }
+        uint32_t forgiven = wave->failed > wave->budget ? wave->failed - wave->budget : 0;
+        if (forgiven != wave->forgiven) {
+            wave->forgiven = forgiven;
+            waves_save(run, w, effects);
+        }
+        waves_apply(engine, run, w, WAVE_EVENT_FORGIVEN, event, effects);
     }
-    waves_apply(engine, run, number, WAVE_EVENT_FORGIVEN, event, effects);
+    if (passed) {
+        rollouts_apply(engine, run, ROLLOUT_EVENT_WAVE_PASSED, event, effects);
+    }
 }
 
 static void finish(engine_t *engine, run_t *run, const event_t *event, effects_t *effects) {
@@ -76,7 +103,7 @@ static void carry_out(engine_t *engine, run_t *run, rollout_effect_t what, const
     case ROLLOUT_DO_ROLL_BACK:
         effects_add(effects, (effect_t){.kind = EFFECT_ROLL_BACK,
                                         .rollout = run->rollout,
-                                        .wave = run->rollout->current_wave});
+                                        .wave = wave_to_revert(run->rollout)});
         break;
     case ROLLOUT_DO_FINISH:
         finish(engine, run, event, effects);
@@ -92,7 +119,7 @@ void rollouts_apply(engine_t *engine, run_t *run, rollout_event_t what, const ev
     rollout_t *rollout = run->rollout;
     rollout_state_t before = rollout->state;
     const table_row_t *row =
-        table_find(&ROLLOUT_MACHINE, (uint8_t)before, (uint8_t)what, conditions_of(rollout));
+        table_find(&ROLLOUT_MACHINE, (uint8_t)before, (uint8_t)what, conditions_of(run));
     rollout->state = (rollout_state_t)table_next(row, (uint8_t)before);
     bool told = rollout->state != before || row->effects[0] != ROLLOUT_DO_NOTHING;
     if (told) {
@@ -117,28 +144,50 @@ static bool can_retry(rollout_state_t state) {
     return state == ROLLOUT_RUNNING || state == ROLLOUT_PAUSED || state == ROLLOUT_INCOMPLETE;
 }
 
+/*
+ * Set back the tasks of one wave that a retry means; false where there are none. The wave opens
+ * only once all of them are back, and is not judged before one of them ends: failures that are not
+ * tried again would end it at once.
+ */
+static bool set_back(engine_t *engine, run_t *run, uint32_t number, const event_t *event,
+                     effects_t *effects) {
+    const wave_t *wave = &run->rollout->waves[number];
+    bool any = false;
+    for (uint32_t i = wave->first; i < wave->first + wave->count; i++) {
+        const task_t *task = &run->rollout->tasks[i];
+        task_state_t before = task->state;
+        bool meant = ident_is_null(&event->job) ? task_state_is_failure(before)
+                                                : ident_equal(&event->job, &task->job);
+        if (meant) {
+            tasks_apply(engine, run, i, TASK_EVENT_RETRIED, event, effects);
+            any = any || task->state != before;
+        }
+    }
+    if (any) {
+        waves_apply(engine, run, number, WAVE_EVENT_RETRIED, event, effects);
+    }
+    return any;
+}
+
 void rollouts_retry(engine_t *engine, run_t *run, const event_t *event, effects_t *effects) {
     rollout_t *rollout = run->rollout;
     if (!can_retry(rollout->state)) {
         rollouts_apply(engine, run, ROLLOUT_EVENT_RETRIED, event, effects);
         return;
     }
-    for (uint32_t i = 0; i < rollout->task_count; i++) {
-        task_t *task = &rollout->tasks[i];
-        bool meant = ident_is_null(&event->job) ? task_state_is_failure(task->state)
-                                                : ident_equal(&event->job, &task->job);
-        if (!meant) {
-            continue;
-        }
-        tasks_apply(engine, run, i, TASK_EVENT_RETRIED, event, effects);
-        waves_apply(engine, run, task->wave, WAVE_EVENT_RETRIED, event, effects);
-        if (task->wave < rollout->current_wave) {
-            rollout->current_wave = task->wave;
+    run->set_back = false;
+    for (uint32_t w = 0; w < rollout->wave_count; w++) {
+        if (set_back(engine, run, w, event, effects)) {
+            run->set_back = true;
+            rollout->current_wave = w < rollout->current_wave ? w : rollout->current_wave;
         }
     }
     rollouts_apply(engine, run, ROLLOUT_EVENT_RETRIED, event, effects);
-    run_touch(run, event, effects);
-    waves_apply(engine, run, rollout->current_wave, WAVE_EVENT_JUDGED, event, effects);
+    if (run->set_back) {
+        run_touch(run, event, effects);
+        open_current(engine, run, event, effects);
+    }
+    run->set_back = false;
 }
 
 /* How long a cluster has had no holder, counted from the engine's start at the earliest. */
@@ -171,6 +220,7 @@ void rollouts_tick(engine_t *engine, run_t *run, const event_t *event, effects_t
     if (rollout->state == ROLLOUT_PLANNED || rollout_state_is_final(rollout->state)) {
         return;
     }
+    leases_orphans(engine, run, event, effects);
     for (uint32_t i = 0; i < run->lane_count; i++) {
         tick_lane(engine, run, &run->lanes[i], event, effects);
     }

@@ -63,6 +63,7 @@ static void set_state(run_t *run, uint32_t ordinal, task_state_t next) {
     rollout->in_flight = rollout->in_flight - was + is;
     lane_t *lane = lane_of(run, task->system_identifier);
     lane->in_flight = lane->in_flight - was + is;
+    lane->unknown = lane->unknown - (before == TASK_UNKNOWN) + (next == TASK_UNKNOWN);
     wave->settled = wave->settled - task_state_is_final(before) + task_state_is_final(next);
     wave->failed = wave->failed - task_state_is_failure(before) + task_state_is_failure(next);
     rollout->short_of = rollout->short_of - is_short(before) + is_short(next);

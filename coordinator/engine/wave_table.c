@@ -50,9 +50,10 @@ static const table_row_t ROWS[] = {
      "the soak is over"},
     {9, AT(PENDING) | AT(OPEN) | AT(SOAKING) | AT(FAILED), ON(CANCELLED), 0, 0, WAVE_CANCELLED, {0},
      "the rollout ended before the wave was through"},
-    {10, AT(SOAKING) | AT(PASSED) | AT(FAILED), ON(RETRIED), 0, 0, WAVE_OPEN, {0},
+    {10, AT(SOAKING) | AT(PASSED) | AT(FAILED), ON(RETRIED), 0, 0, WAVE_OPEN,
+     {WAVE_DO_RELEASE},
      "open again: an operator asked for another try"},
-    {11, AT(FAILED), ON(FORGIVEN), 0, 0, WAVE_OPEN, {WAVE_DO_JUDGE},
+    {11, AT(FAILED), ON(FORGIVEN), 0, 0, WAVE_OPEN, {WAVE_DO_RELEASE, WAVE_DO_JUDGE},
      "open again: an operator accepted the failures so far"},
 
     {20, EVERY & ~AT(PENDING), ON(OPENED), 0, 0, TABLE_SAME, {0},

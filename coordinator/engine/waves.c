@@ -12,12 +12,18 @@ static uint32_t conditions_of(const wave_t *wave) {
            (budget_spent(wave) ? WAVE_IF_SPENT : 0U) | (wave->soak_for_us > 0 ? WAVE_IF_SOAKS : 0U);
 }
 
-/* Every pending task of the wave may be dispatched from now on. */
+/*
+ * Every pending task of the wave may be dispatched from now on. Where the wave had failed, agents
+ * that asked for work dropped its ready tasks from their lanes: those come back.
+ */
 static void release(engine_t *engine, run_t *run, uint32_t number, const event_t *event,
                     effects_t *effects) {
     const wave_t *wave = &run->rollout->waves[number];
     for (uint32_t i = wave->first; i < wave->first + wave->count; i++) {
         tasks_apply(engine, run, i, TASK_EVENT_OPENED, event, effects);
+        if (run->rollout->tasks[i].state == TASK_READY) {
+            tasks_queue(run, i);
+        }
     }
 }
 
@@ -60,6 +66,15 @@ static void stamp(wave_t *wave, wave_state_t before, const event_t *event) {
     }
 }
 
+void waves_save(run_t *run, uint32_t number, effects_t *effects) {
+    wave_t *wave = &run->rollout->waves[number];
+    if (!wave->dirty) {
+        wave->dirty = true;
+        effects_add(effects,
+                    (effect_t){.kind = EFFECT_SAVE_WAVE, .rollout = run->rollout, .wave = number});
+    }
+}
+
 void waves_apply(engine_t *engine, run_t *run, uint32_t number, wave_event_t what,
                  const event_t *event, effects_t *effects) {
     wave_t *wave = &run->rollout->waves[number];
@@ -69,12 +84,7 @@ void waves_apply(engine_t *engine, run_t *run, uint32_t number, wave_event_t wha
     wave->state = (wave_state_t)table_next(row, (uint8_t)before);
     stamp(wave, before, event);
     if (wave->state != before) {
-        if (!wave->dirty) {
-            wave->dirty = true;
-            effects_add(
-                effects,
-                (effect_t){.kind = EFFECT_SAVE_WAVE, .rollout = run->rollout, .wave = number});
-        }
+        waves_save(run, number, effects);
         effects_add(effects, (effect_t){.kind = EFFECT_AUDIT,
                                         .rollout = run->rollout,
                                         .wave = number,

@@ -13,7 +13,7 @@ const char MIGRATE_TABLE[] = "CREATE TABLE IF NOT EXISTS catalog_migration ("
                              "applied_us BIGINT NOT NULL)";
 
 static digest_t digest_of(const migrate_file_t *file) {
-    return hash_bytes(HASH_SCRIPT, file->text, *file->size);
+    return hash_of(HASH_SCRIPT, file->text, *file->size);
 }
 
 /* The build made the plan; a gap in it is our mistake and must not reach a catalog. */

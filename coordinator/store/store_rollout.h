@@ -27,6 +27,24 @@ MUST_CHECK status_t store_rollout_save_task(store_t *store, const task_t *task, 
 MUST_CHECK status_t store_rollout_load(store_t *store, const ident_t *id, rollout_t **ret_rollout,
                                        error_t *err);
 
+/* The same without waves and tasks. NOT_FOUND. */
+MUST_CHECK status_t store_rollout_load_head(store_t *store, const ident_t *id,
+                                            rollout_t **ret_rollout, error_t *err);
+
+/* A rollout that takes another one back, as that one's status names it. */
+typedef struct rollout_child {
+    ident_t id;
+    const char *name;
+    rollout_kind_t kind;
+    rollout_state_t state;
+} rollout_child_t;
+
+typedef status_t store_child_fn(void *context, const rollout_child_t *child, error_t *err);
+
+/* Rollouts whose parent this is, oldest first. */
+MUST_CHECK status_t store_rollout_children(store_t *store, const ident_t *parent,
+                                           store_child_fn *fn, void *context, error_t *err);
+
 typedef struct rollout_list {
     rollout_t **rollouts; /* oldest first */
     size_t count;

@@ -192,6 +192,31 @@ status_t store_rollout_load(store_t *store, const ident_t *id, rollout_t **ret_r
     return STATUS_OK;
 }
 
+status_t store_rollout_load_head(store_t *store, const ident_t *id, rollout_t **ret_rollout,
+                                 error_t *err) {
+    return load_row(store, id, ret_rollout, err);
+}
+
+status_t store_rollout_children(store_t *store, const ident_t *parent, store_child_fn *fn,
+                                void *context, error_t *err) {
+    CLEANUP(query_end) query_t query = query_begin(store, STATEMENT_ROLLOUT_CHILDREN, err);
+    query_ident(&query, 1, parent);
+    for (;;) { /* ends with the rows */
+        bool row = false;
+        TRY(query_next(&query, &row));
+        if (!row) {
+            return STATUS_OK;
+        }
+        rollout_child_t child = {.id = query_ident_at(&query, 0),
+                                 .name = query_text_at(&query, 1),
+                                 .kind = (rollout_kind_t)query_enum_at(&query, 2, KIND_END),
+                                 .state = (rollout_state_t)query_enum_at(&query, 3,
+                                                                         ROLLOUT_STATE_COUNT)};
+        TRY(query_check(&query));
+        TRY(fn(context, &child, err));
+    }
+}
+
 void store_rollout_list_free(rollout_list_t *list) {
     for (size_t i = 0; i < list->count; i++) {
         rollout_destroy(&list->rollouts[i]);

@@ -150,6 +150,7 @@ CREATE TABLE rollout (
 );
 CREATE INDEX rollout_by_created ON rollout (created_us, rollout_id);
 CREATE INDEX rollout_by_name ON rollout (name, created_us);
+CREATE INDEX rollout_by_parent ON rollout (parent_id) WHERE parent_id <> '';
 CREATE INDEX rollout_open ON rollout (created_us, rollout_id) WHERE finished_us = 0;
 
 CREATE TABLE wave (

@@ -53,7 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         if (manifest > size - BUNDLE_AT_MANIFEST) {
             manifest = size - BUNDLE_AT_MANIFEST;
         }
-        digest_t digest = hash_bytes(HASH_BUNDLE, bytes + BUNDLE_AT_MANIFEST, manifest);
+        digest_t digest = hash_of(HASH_BUNDLE, bytes + BUNDLE_AT_MANIFEST, manifest);
         memset(bytes, 0, BUNDLE_AT_MANIFEST);
         memcpy(bytes, BUNDLE_MAGIC, sizeof BUNDLE_MAGIC - 1);
         bundle_put_u32(bytes + BUNDLE_AT_FORMAT, BUNDLE_FORMAT);

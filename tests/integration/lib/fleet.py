@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from pathlib import Path
 
 from lib import configs
@@ -150,7 +151,19 @@ class Fleet:
             mark = self.coordinator.mark()
             self.start_agent(name)
             self.coordinator.wait_for_line(rf"{ONLINE}.*\bagent={name}\b", after=mark)
+        self.wait_for_tenants()
         return self
+
+    def wait_for_tenants(self):
+        """Until the catalog holds every tenant that the agents' configurations list."""
+        listed = sum(len(cluster["tenants"].get("list", [])) for clusters in
+                     self.agent_clusters.values() for cluster in clusters)
+        end = time.monotonic() + COMMAND_S
+        while time.monotonic() < end:
+            if len(self.ok("tenants", "-o", "json").json["tenants"]) >= listed:
+                return
+            time.sleep(0.05)  # polling an event that only this command tells
+        raise AssertionError(f"not all of {listed} tenants were told\n{self.output()}")
 
     def stop(self):
         """End everything; what does not end on SIGTERM is killed and reported."""

@@ -129,15 +129,6 @@ static void test_tree(void **state) {
     check_command(&CLI_TREE, 1);
 }
 
-static void test_remote_is_refused(void **state) {
-    error_t err = {0};
-    (void)state;
-    assert_int_equal(parse((const char *const[WORDS]){"agents"}, &err), STATUS_OK);
-    status_t status = handle_remote(&input, &err);
-    assert_int_equal(status, STATUS_ERROR);
-    assert_int_equal(err.code, ERROR_NOT_BUILT);
-}
-
 static void test_help(void **state) {
     error_t err = {0};
     buffer_t help = {0};
@@ -172,9 +163,9 @@ static void test_documents(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_parses), cmocka_unit_test(test_refuses),
-        cmocka_unit_test(test_tree),   cmocka_unit_test(test_remote_is_refused),
-        cmocka_unit_test(test_help),   cmocka_unit_test(test_documents),
+        cmocka_unit_test(test_parses),    cmocka_unit_test(test_refuses),
+        cmocka_unit_test(test_tree),      cmocka_unit_test(test_help),
+        cmocka_unit_test(test_documents),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

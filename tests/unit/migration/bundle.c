@@ -251,7 +251,7 @@ static status_t read_with_manifest(const bundle_t *bundle, text_span_t manifest,
     memcpy(bytes, whole.bytes, BUNDLE_AT_MANIFEST);
     memcpy(bytes + BUNDLE_AT_MANIFEST, manifest.bytes, manifest.size);
     memcpy(bytes + BUNDLE_AT_MANIFEST + manifest.size, was.bytes + was.size, scripts);
-    digest_t digest = hash_bytes(HASH_BUNDLE, manifest.bytes, manifest.size);
+    digest_t digest = hash_of(HASH_BUNDLE, manifest.bytes, manifest.size);
     memcpy(bytes + BUNDLE_AT_DIGEST, digest.bytes, DIGEST_BYTES);
     bundle_put_u32(bytes + BUNDLE_AT_MANIFEST_SIZE, (uint32_t)manifest.size);
     return bundle_read(bytes, size, read, err);

@@ -30,7 +30,7 @@ static void test_a_good_directory(void **state) {
     assert_non_null(third->scripts[SCRIPT_CHECK]);
     assert_true(third->scripts[SCRIPT_UP]->directives.transaction_none);
     const script_t *up = directory->items[0].scripts[SCRIPT_UP];
-    digest_t digest = hash_bytes(HASH_SCRIPT, up->text, strlen(up->text));
+    digest_t digest = hash_of(HASH_SCRIPT, up->text, strlen(up->text));
     assert_true(digest_equal(&digest, &up->digest));
     assert_int_equal(up->parsed.list.count, 1);
     assert_null(directory_find(directory, "V004"));

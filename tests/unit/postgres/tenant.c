@@ -22,7 +22,7 @@ ledger_row_t tenant_next(const tenant_t *tenant, ledger_kind_t kind) {
     row.generation = head->generation == 0 ? 1 : head->generation;
     row.position = kind == LEDGER_APPLY ? head->position + 1 : head->position;
     (void)snprintf(row.version, sizeof row.version, "V%03d", row.position);
-    row.script = hash_bytes(HASH_SCRIPT, row.version, strlen(row.version));
+    row.script = hash_of(HASH_SCRIPT, row.version, strlen(row.version));
     row.attempt = tenant->token.attempt;
     row.job = random_ident();
     row.epoch = tenant->token.epoch;
@@ -104,7 +104,10 @@ static status_t record(tenant_t *tenant, connection_t *c, const ledger_row_t *ro
     CLEANUP(connection_answer_free) connection_answer_t answer = {0};
     transaction_record_t what = {row, run->xid, tenant->owner, tenant->login};
     transaction_sql_record(&sql, &what);
-    TRY(connection_run(c, buffer_string(&sql), PATIENCE_MS, &answer, &run->err));
+    status_t ran = connection_run(c, buffer_string(&sql), PATIENCE_MS, &answer, &run->err);
+    if (ran != STATUS_OK && answer.lost) {
+        return STATUS_ERROR;
+    }
     TRY(transaction_read_record(answer.results, answer.count, &what, &run->err));
     run->recorded = true;
     return STATUS_OK;

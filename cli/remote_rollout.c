@@ -1,0 +1,290 @@
+/* remote_rollout.c: drover rollout plan|start|watch|status|list|failures|pause|resume|stop|retry.
+ */
+#include "cli/handlers.h"
+#include "cli/order.h"
+#include "cli/plan.h"
+#include "cli/standing.h"
+#include "cli/watch.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+/* A plan's document as JSON, or as people read it. */
+static status_t show_plan(remote_t *remote, const json_t *plan, error_t *err) {
+    CLEANUP(buffer_free) buffer_t text = {0};
+    const output_t output = remote_output(remote);
+    if (output.form == OUTPUT_JSON) {
+        return output_write(&output, NULL, plan, stdout, err);
+    }
+    TRY(plan_show(&output, plan, false, &text, err));
+    return output_flush(&text, stdout, err);
+}
+
+/* --bundle, else what the file itself names by a path. */
+static const char *bundle_of(const command_input_t *input, const plan_source_t *source) {
+    const char *bundle = command_text(input, "bundle");
+    return bundle != NULL ? bundle : source->bundle;
+}
+
+status_t handle_rollout_plan(const command_input_t *input, error_t *err) {
+    const char *out = command_text(input, "out");
+    CLEANUP(plan_source_free) plan_source_t source = {0};
+    CLEANUP(remote_destroy_p) remote_t *remote = NULL;
+    CLEANUP(document_release) json_t *plan = NULL;
+    TRY(plan_open(command_argument(input, 0), &source, err));
+    TRY(remote_open(input, &remote, err));
+    TRY(remote_ask(remote, "rollout.plan",
+                   json_pack("{s:s,s:s*,s:b}", "spec", source.spec, "bundle",
+                             bundle_of(input, &source), "sql", !command_switch(input, "no-sql")),
+                   &plan, err));
+    if (out != NULL) {
+        TRY(plan_save(plan, out, err));
+    }
+    TRY(show_plan(remote, plan, err));
+    if (out != NULL) {
+        output_say("saved; start it with 'drover rollout start %s'", out);
+    }
+    return STATUS_OK;
+}
+
+status_t handle_rollout_start(const command_input_t *input, error_t *err) {
+    CLEANUP(plan_source_free) plan_source_t source = {0};
+    CLEANUP(remote_destroy_p) remote_t *remote = NULL;
+    TRY(plan_open(command_argument(input, 0), &source, err));
+    if (source.plan != NULL && command_text(input, "bundle") != NULL) {
+        return error_set(err, ERROR_USAGE, "--bundle: a saved plan has its bundle");
+    }
+    TRY(remote_open(input, &remote, err));
+    /* nobody is there to read a plan where --yes is given for a spec: the start says what it does
+     */
+    bool unread = command_switch(input, "yes") && source.plan == NULL;
+    const order_t order = {.plan_verb = unread ? NULL : "rollout.plan",
+                           .start_verb = "rollout.start",
+                           .plan = source.plan,
+                           .sql = ORDER_SQL_HIDDEN,
+                           .brief = true};
+    return order_run(
+        remote, input, &order,
+        json_pack("{s:s,s:s*}", "spec", source.spec, "bundle", bundle_of(input, &source)),
+        json_pack("{s:s*}", "name", command_text(input, "name")), err);
+}
+
+/* How a rollout stands; without an argument the newest one. */
+static status_t ask_status(remote_t *remote, const command_input_t *input, json_t **ret_status,
+                           error_t *err) {
+    return remote_ask(remote, "rollout.status",
+                      json_pack("{s:s*}", "rollout", command_argument(input, 0)), ret_status, err);
+}
+
+status_t handle_rollout_watch(const command_input_t *input, error_t *err) {
+    CLEANUP(remote_destroy_p) remote_t *remote = NULL;
+    CLEANUP(document_release) json_t *status = NULL;
+    const watch_options_t options = {.timeout_us = command_duration_us(input, "timeout", 0)};
+    TRY(remote_open(input, &remote, err));
+    TRY(ask_status(remote, input, &status, err));
+    return watch_rollout(remote, document_text(status, "rollout"), &options, err);
+}
+
+/* "Next:" and the commands, on stderr. */
+static void advise(const json_t *status) {
+    CLEANUP(buffer_free) buffer_t advice = {0};
+    standing_advice(status, &advice);
+    if (advice.size > 0) {
+        (void)fflush(stdout);
+        (void)fprintf(stderr, "\nNext:\n%s", buffer_string(&advice));
+    }
+}
+
+status_t handle_rollout_status(const command_input_t *input, error_t *err) {
+    CLEANUP(remote_destroy_p) remote_t *remote = NULL;
+    CLEANUP(document_release) json_t *status = NULL;
+    CLEANUP(buffer_free) buffer_t text = {0};
+    TRY(remote_open(input, &remote, err));
+    TRY(ask_status(remote, input, &status, err));
+    const output_t output = remote_output(remote);
+    if (output.form == OUTPUT_JSON) {
+        return output_write(&output, NULL, status, stdout, err);
+    }
+    TRY(standing_show(&output, status, &text, err));
+    TRY(output_flush(&text, stdout, err));
+    advise(status);
+    return STATUS_OK;
+}
+
+status_t handle_rollout_list(const command_input_t *input, error_t *err) {
+    static const output_column_t COLUMNS[] = {{"ROLLOUT", "rollout", COLUMN_ID},
+                                              {"NAME", "name", COLUMN_TEXT},
+                                              {"KIND", "kind", COLUMN_TEXT},
+                                              {"APPLICATION", "application", COLUMN_TEXT},
+                                              {"TO", "target_version", COLUMN_TEXT},
+                                              {"STATE", "state", COLUMN_STATE},
+                                              {"TENANTS", "tasks", COLUMN_NUMBER},
+                                              {"WAVES", "waves", COLUMN_NUMBER},
+                                              {"STARTED", "started_us", COLUMN_TIME},
+                                              {"FINISHED", "finished_us", COLUMN_TIME},
+                                              {"BY", "actor", COLUMN_TEXT}};
+    const bool all = command_switch(input, "all");
+    const output_view_t view = {OUTPUT_COLUMNS(COLUMNS), .rows = "rollouts",
+                                .empty = all ? "there is no rollout"
+                                             : "no rollout is open; --all shows closed ones too"};
+    const remote_list_t list = {
+        .verb = "rollout.list", .rows = "rollouts", .most = command_number(input, "limit", 0)};
+    CLEANUP(remote_destroy_p) remote_t *remote = NULL;
+    CLEANUP(document_release) json_t *document = NULL;
+    TRY(remote_open(input, &remote, err));
+    TRY(remote_ask_list(remote, &list, json_pack("{s:b}", "all", all), &document, err));
+    const output_t output = remote_output(remote);
+    return output_write(&output, &view, document, stdout, err);
+}
+
+/* One tenant's failure: where, at what, why, and what helps. */
+static void put_failure(const output_t *output, const json_t *task, buffer_t *out) {
+    int64_t attempts = document_number(task, "attempts");
+    const char *version = document_text(task, "version");
+    const char *sqlstate = document_text(task, "sqlstate");
+    output_escape(document_text(task, "name"), out);
+    buffer_text(out, " (cluster ");
+    output_escape(document_text(task, "cluster"), out);
+    buffer_text(out, ", database ");
+    output_escape(document_text(task, "database"), out);
+    buffer_text(out, "): ");
+    output_state(output, document_text(task, "state"), out);
+    if (document_text(task, "step")[0] != '\0') {
+        buffer_text(out, " in step ");
+        output_escape(document_text(task, "step"), out);
+    }
+    buffer_format(out, " after %" PRId64 " tr%s, stands at %s\n", attempts,
+                  attempts == 1 ? "y" : "ies", version[0] != '\0' ? version : "(empty)");
+    buffer_text(out, "  ");
+    output_escape(document_text(task, "code"), out);
+    buffer_text(out, sqlstate[0] != '\0' ? " [" : "");
+    output_escape(sqlstate, out);
+    buffer_text(out, sqlstate[0] != '\0' ? "] " : " ");
+    output_escape(document_text(task, "error"), out);
+    buffer_text(out, "\n");
+    static const struct {
+        const char *path;
+        const char *title;
+    } MORE[] = {{"notes", "NOTES"}, {"reference", "BACKUP"}, {"hint", "HINT"}};
+    for (size_t i = 0; i < sizeof MORE / sizeof MORE[0]; i++) {
+        if (document_text(task, MORE[i].path)[0] != '\0') {
+            buffer_format(out, "  %s: ", MORE[i].title);
+            output_escape(document_text(task, MORE[i].path), out);
+            buffer_text(out, "\n");
+        }
+    }
+}
+
+static status_t show_failures(remote_t *remote, const json_t *status, const json_t *document,
+                              error_t *err) {
+    const json_t *tasks = document_at(document, "tasks");
+    const output_t output = remote_output(remote);
+    CLEANUP(buffer_free) buffer_t text = {0};
+    size_t index = 0;
+    const json_t *task = NULL;
+    json_array_foreach(tasks, index, task) {
+        put_failure(&output, task, &text);
+    }
+    TRY(output_flush(&text, stdout, err));
+    if (json_array_size(tasks) == 0) {
+        output_say("nothing failed in rollout %s", document_text(status, "name"));
+        return STATUS_OK;
+    }
+    advise(status);
+    return STATUS_OK;
+}
+
+status_t handle_rollout_failures(const command_input_t *input, error_t *err) {
+    const remote_list_t list = {
+        .verb = "rollout.tasks", .rows = "tasks", .most = command_number(input, "limit", 0)};
+    CLEANUP(remote_destroy_p) remote_t *remote = NULL;
+    CLEANUP(document_release) json_t *status = NULL;
+    CLEANUP(document_release) json_t *document = NULL;
+    TRY(remote_open(input, &remote, err));
+    TRY(ask_status(remote, input, &status, err));
+    TRY(remote_ask_list(remote, &list,
+                        json_pack("{s:s,s:[s,s,s,s,s]}", "rollout",
+                                  document_text(status, "rollout"), "states", "failed", "refused",
+                                  "unknown", "outstanding", "waiting"),
+                        &document, err));
+    const output_t output = remote_output(remote);
+    return output.form == OUTPUT_JSON ? output_write(&output, NULL, document, stdout, err)
+                                      : show_failures(remote, status, document, err);
+}
+
+/* What pause, resume, stop and retry answer. */
+static status_t show_turn(remote_t *remote, const json_t *answer, error_t *err) {
+    const output_t output = remote_output(remote);
+    CLEANUP(buffer_free) buffer_t text = {0};
+    char id[OUTPUT_ID_SIZE];
+    int64_t in_flight = document_number(answer, "in_flight");
+    if (output.form == OUTPUT_JSON) {
+        return output_write(&output, NULL, answer, stdout, err);
+    }
+    buffer_text(&text, "rollout ");
+    output_escape(document_text(answer, "name"), &text);
+    buffer_format(&text, " (%s) is ", standing_id(answer, id));
+    output_state(&output, document_text(answer, "state"), &text);
+    if (document_text(answer, "reason")[0] != '\0') {
+        buffer_text(&text, ": ");
+        output_escape(document_text(answer, "reason"), &text);
+    }
+    if (document_at(answer, "retried") != NULL) {
+        buffer_format(&text, "; %" PRId64 " tenants are tried again",
+                      document_number(answer, "retried"));
+    }
+    if (in_flight > 0) {
+        buffer_format(&text, "; %" PRId64 " jobs are in hand", in_flight);
+    }
+    buffer_text(&text, "\n");
+    return output_flush(&text, stdout, err);
+}
+
+/* Give the order, then show what came of it or wait. */
+static status_t turn(const command_input_t *input, const char *verb, json_t *arguments, bool waits,
+                     error_t *err) {
+    CLEANUP(document_release) json_t *owned = arguments;
+    CLEANUP(remote_destroy_p) remote_t *remote = NULL;
+    CLEANUP(document_release) json_t *answer = NULL;
+    watch_options_t options = {0};
+    TRY(waits ? watch_options_of(input, &options, err) : STATUS_OK);
+    TRY(remote_open(input, &remote, err));
+    TRY(remote_ask(remote, verb, TAKE(owned), &answer, err));
+    if (waits && command_switch(input, "wait")) {
+        return watch_rollout(remote, document_text(answer, "rollout"), &options, err);
+    }
+    return show_turn(remote, answer, err);
+}
+
+static json_t *turn_arguments(const command_input_t *input) {
+    return json_pack("{s:s,s:s*}", "rollout", command_argument(input, 0), "reason",
+                     command_text(input, "reason"));
+}
+
+status_t handle_rollout_pause(const command_input_t *input, error_t *err) {
+    return turn(input, "rollout.pause", turn_arguments(input), false, err);
+}
+
+status_t handle_rollout_resume(const command_input_t *input, error_t *err) {
+    return turn(input, "rollout.resume", turn_arguments(input), true, err);
+}
+
+status_t handle_rollout_stop(const command_input_t *input, error_t *err) {
+    return turn(input, "rollout.stop", turn_arguments(input), false, err);
+}
+
+status_t handle_rollout_retry(const command_input_t *input, error_t *err) {
+    CLEANUP(document_release)
+    json_t *arguments = json_pack("{s:s}", "rollout", command_argument(input, 0));
+    CLEANUP(document_release) json_t *tenants = json_array();
+    size_t count = 0;
+    for (const char *name = NULL; (name = command_nth(input, "tenant", count)) != NULL; count++) {
+        if (json_array_append_new(tenants, json_string(name)) != 0) {
+            return error_set(err, ERROR_INVALID, "--tenant: a name that is no UTF-8");
+        }
+    }
+    if (count > 0 && json_object_set(arguments, "tenants", tenants) != 0) {
+        return error_set(err, ERROR_NO_MEMORY, "no memory for an order");
+    }
+    return turn(input, "rollout.retry", TAKE(arguments), true, err);
+}

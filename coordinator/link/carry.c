@@ -1,0 +1,243 @@
+/*
+ * carry.c: carry out what the engine wants: rows and audit before the commit, jobs and cancels
+ * after it.
+ */
+#include "coordinator/link/internal.h"
+#include "coordinator/store/store_agent.h"
+#include "coordinator/store/store_rollout.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------ before the commit */
+
+static status_t write_audit(hub_t *self, const effect_t *effect, error_t *err) {
+    char action[64];
+    char detail[512];
+    (void)snprintf(action, sizeof action, "%s:%u", effect->machine->name,
+                   (unsigned)effect->row->id);
+    const wave_t *wave = &effect->rollout->waves[effect->wave];
+    (void)snprintf(detail, sizeof detail, "rollout '%.128s', wave '%.128s': %s",
+                   effect->rollout->name, wave->name, effect->row->why);
+    audit_row_t row = {.actor = "coordinator",
+                       .origin = "engine",
+                       .action = action,
+                       .rollout = effect->rollout->id,
+                       .result = "ok",
+                       .detail = detail};
+    return hub_audit(self, &row, err);
+}
+
+static status_t write_lease(hub_t *self, const effect_t *effect, error_t *err) {
+    cluster_row_t row = {.system_identifier = effect->cluster, .agent = effect->agent};
+    if (effect->granted) {
+        row.lease_until_us = self->now_us + self->options.config->lease_us;
+    }
+    TRY(store_cluster_set_lease(self->options.store, &row, err));
+    curve_public_t key = session_key(&effect->agent);
+    session_t *session = session_find(self->sessions, &key);
+    if (session != NULL) {
+        session->tell_leases = true;
+    }
+    return STATUS_OK;
+}
+
+static status_t save_task(hub_t *self, const effect_t *effect, error_t *err) {
+    task_t *task = &effect->rollout->tasks[effect->task];
+    TRY(store_rollout_save_task(self->options.store, task, err));
+    task->dirty = false;
+    if (!task_state_is_in_flight(task->state)) {
+        curve_public_t key = session_key(&task->agent);
+        session_t *session = session_find(self->sessions, &key);
+        if (session != NULL) {
+            session_remove_attempt(session, &task->attempt);
+        }
+    }
+    /* a place in a wave, or a task, became free for any agent */
+    const wave_t *wave = &effect->rollout->waves[effect->wave];
+    self->offer_all = self->offer_all || task->state == TASK_READY ||
+                      (task_state_is_final(task->state) && wave->max_parallel > 0);
+    return STATUS_OK;
+}
+
+/* The job will leave after the commit; from now on it counts as being with the agent. */
+static void note_job(hub_t *self, const effect_t *effect) {
+    const task_t *task = &effect->rollout->tasks[effect->task];
+    curve_public_t key = session_key(&effect->agent);
+    session_t *session = session_find(self->sessions, &key);
+    session_attempt_t *entry =
+        session != NULL ? session_add_attempt(session, &task->attempt, &task->job) : NULL;
+    if (entry != NULL) {
+        entry->sent_boot_us = self->boot_us;
+        entry->heard = false;
+    }
+}
+
+static void note_cancel(hub_t *self, const effect_t *effect) {
+    const task_t *task = &effect->rollout->tasks[effect->task];
+    curve_public_t key = session_key(&effect->agent);
+    session_t *session = session_find(self->sessions, &key);
+    session_attempt_t *entry =
+        session != NULL ? session_find_attempt(session, &task->attempt) : NULL;
+    if (entry != NULL) {
+        entry->cancel = true;
+    }
+}
+
+/* A wave failed and its spec wants it taken back. Where that cannot be planned once, it is not
+ * tried for ever: the failure stands in the audit log, and an operator decides. */
+static status_t roll_back(hub_t *self, const effect_t *effect, error_t *err) {
+    const rollout_t *rollout = effect->rollout;
+    if (ident_equal(&self->unrevertable, &rollout->id)) {
+        audit_row_t row = {.actor = "coordinator",
+                           .origin = "engine",
+                           .action = "rollback",
+                           .rollout = rollout->id,
+                           .result = "failed",
+                           .detail = "the wave could not be rolled back by itself: order it with "
+                                     "'drover rollback'"};
+        return hub_audit(self, &row, err);
+    }
+    service_moment_t moment = {.now_us = self->now_us, .boot_us = self->boot_us};
+    status_t status = self->service.roll_back(self->service.context, rollout, effect->wave, &moment,
+                                              &self->effects, err);
+    if (status != STATUS_OK) {
+        self->unrevertable = rollout->id;
+        return error_context(err, "rolling back a wave of rollout '%.100s'", rollout->name);
+    }
+    self->offer_all = true;
+    return STATUS_OK;
+}
+
+static status_t store_one(hub_t *self, const effect_t *effect, error_t *err) {
+    store_t *store = self->options.store;
+    switch (effect->kind) {
+    case EFFECT_SAVE_ROLLOUT:
+        TRY(store_rollout_save(store, effect->rollout, err));
+        effect->rollout->dirty = false;
+        self->offer_all = true;
+        return STATUS_OK;
+    case EFFECT_SAVE_WAVE:
+        TRY(store_rollout_save_wave(store, effect->rollout, effect->wave, err));
+        effect->rollout->waves[effect->wave].dirty = false;
+        self->offer_all = true;
+        return STATUS_OK;
+    case EFFECT_SAVE_TASK:
+        return save_task(self, effect, err);
+    case EFFECT_AUDIT:
+        return write_audit(self, effect, err);
+    case EFFECT_SEND_JOB:
+        note_job(self, effect);
+        return STATUS_OK;
+    case EFFECT_SEND_CANCEL:
+        note_cancel(self, effect);
+        return STATUS_OK;
+    case EFFECT_ROLL_BACK:
+        return roll_back(self, effect, err);
+    case EFFECT_LEASE:
+        self->offer_all = true;
+        return write_lease(self, effect, err);
+    case EFFECT_KIND_COUNT:
+        break;
+    }
+    INVARIANT(effect->kind != EFFECT_KIND_COUNT);
+    return STATUS_OK;
+}
+
+status_t carry_store(hub_t *self, error_t *err) {
+    if (self->carried < self->effects.count) {
+        TRY(hub_begin(self, err));
+    }
+    /* grows while it runs: a rollback that starts has effects of its own */
+    while (self->carried < self->effects.count) {
+        effect_t effect = self->effects.items[self->carried++];
+        TRY(store_one(self, &effect, err));
+    }
+    return STATUS_OK;
+}
+
+/* ------------------------------------------------------------------ after it */
+
+static void send_jobs(hub_t *self) {
+    size_t count = 0;
+    for (size_t i = 0; i < self->effects.count; i++) {
+        count += self->effects.items[i].kind == EFFECT_SEND_JOB;
+    }
+    CLEANUP(free_p) jobs_item_t *items = count > 0 ? calloc(count, sizeof *items) : NULL;
+    if (items == NULL) {
+        return; /* none, or no memory: what is not sent is offered again */
+    }
+    size_t at = 0;
+    for (size_t i = 0; i < self->effects.count; i++) {
+        const effect_t *effect = &self->effects.items[i];
+        if (effect->kind == EFFECT_SEND_JOB) {
+            items[at++] = (jobs_item_t){.key = session_key(&effect->agent),
+                                        .rollout = effect->rollout,
+                                        .task = &effect->rollout->tasks[effect->task]};
+        }
+    }
+    jobs_send(self, items, count);
+}
+
+static void send_cancels(hub_t *self) {
+    for (size_t i = 0; i < self->effects.count; i++) {
+        const effect_t *effect = &self->effects.items[i];
+        if (effect->kind == EFFECT_SEND_CANCEL) {
+            curve_public_t key = session_key(&effect->agent);
+            jobs_cancel(self, &key, &effect->rollout->tasks[effect->task].attempt, 1);
+        }
+    }
+}
+
+static void tell_leases(hub_t *self) {
+    for (session_t *session = self->sessions; session != NULL; session = session->hh.next) {
+        if (session->tell_leases && session->online) {
+            hello_tell_leases(self, session);
+        }
+        session->tell_leases = false;
+    }
+}
+
+void carry_send(hub_t *self) {
+    bool leases = false;
+    for (size_t i = 0; i < self->effects.count; i++) {
+        leases = leases || self->effects.items[i].kind == EFFECT_LEASE;
+    }
+    if (leases) {
+        tell_leases(self);
+    }
+    send_jobs(self);
+    send_cancels(self);
+}
+
+static bool has_outstanding(const rollout_t *rollout) {
+    for (uint32_t i = 0; i < rollout->task_count; i++) {
+        if (rollout->tasks[i].state == TASK_OUTSTANDING) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* One that is over stays while word of an outstanding task may still come. */
+void carry_release(hub_t *self) {
+    for (size_t i = 0; i < self->effects.count; i++) {
+        const effect_t *effect = &self->effects.items[i];
+        if (effect->kind != EFFECT_SAVE_ROLLOUT ||
+            !rollout_state_is_final(effect->rollout->state)) {
+            continue;
+        }
+        rollout_t *over = effect->rollout;
+        if (has_outstanding(over)) {
+            continue;
+        }
+        for (size_t k = i; k < self->effects.count; k++) {
+            if (self->effects.items[k].rollout == over) {
+                self->effects.items[k] = (effect_t){.kind = EFFECT_LEASE};
+            }
+        }
+        ident_t id = over->id;
+        engine_release(self->engine, &id);
+    }
+}

@@ -1,0 +1,385 @@
+/*
+ * hello.c: an agent arrives, beats, leaves. Leases are told as a duration shorter than the engine's
+ * own by a quarter of a lease, so that an agent never believes in one longer than the coordinator
+ * does: the message may take that long.
+ */
+#include "common/wire/field.h"
+#include "coordinator/link/internal.h"
+#include "coordinator/store/store_agent.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------ may it come in */
+
+static status_t check_version(const Drover__Hello *hello, uint32_t *ret_protocol, error_t *err) {
+    uint32_t most =
+        hello->protocol_max < WIRE_PROTOCOL_MAX ? hello->protocol_max : WIRE_PROTOCOL_MAX;
+    if (most < WIRE_PROTOCOL_MIN || most < hello->protocol_min) {
+        return error_set(
+            err, ERROR_WIRE_VERSION,
+            "the agent speaks protocol %" PRIu32 " to %" PRIu32 ", this coordinator %d to %d",
+            hello->protocol_min, hello->protocol_max, WIRE_PROTOCOL_MIN, WIRE_PROTOCOL_MAX);
+    }
+    *ret_protocol = most;
+    return STATUS_OK;
+}
+
+static status_t check_clock(const hub_t *self, const Drover__Hello *hello, error_t *err) {
+    int64_t most = self->options.config->clock_skew_max_us;
+    /* compared without a difference that a hostile number could overflow */
+    if (hello->wall_us > self->now_us + most || hello->wall_us < self->now_us - most) {
+        char theirs[CLOCK_TEXT_SIZE];
+        char ours[CLOCK_TEXT_SIZE];
+        bool readable = hello->wall_us > 0 && hello->wall_us < 2 * self->now_us;
+        return error_set(err, ERROR_CLOCK_SKEW,
+                         "the agent's clock says %s, the coordinator's %s: more than %" PRId64
+                         " s apart",
+                         readable ? clock_text(hello->wall_us, theirs) : "nonsense",
+                         clock_text(self->now_us, ours), most / US_PER_S);
+    }
+    return STATUS_OK;
+}
+
+/* An agent that has seen a newer run of this catalog: what runs here is an old copy of it. */
+static status_t check_epoch(hub_t *self, const Drover__Hello *hello, error_t *err) {
+    const store_identity_t *identity = &self->options.identity;
+    ident_t seen = field_ident(hello->incarnation_seen);
+    bool same_run = ident_equal(&seen, &identity->incarnation);
+    if (hello->epoch_seen < identity->epoch || (hello->epoch_seen == identity->epoch && same_run)) {
+        return STATUS_OK;
+    }
+    if (!self->behind) {
+        self->behind = true;
+        log_warning("catalog is behind", "epoch", LOG_NUMBER(identity->epoch), "seen",
+                    LOG_NUMBER(hello->epoch_seen), "effect", "nothing is dispatched");
+    }
+    return error_set(err, ERROR_FENCED,
+                     "the agent has seen epoch %" PRIu64 ", this catalog is at %" PRIu64
+                     ": it is an old copy, and nothing is dispatched from it",
+                     hello->epoch_seen, identity->epoch);
+}
+
+static status_t check_hello(hub_t *self, const listener_message_t *from, const Drover__Hello *hello,
+                            uint32_t *ret_protocol, error_t *err) {
+    TRY(check_version(hello, ret_protocol, err));
+    TRY(check_clock(self, hello, err));
+    if (strcmp(hello->agent, from->peer->name) != 0) {
+        return error_set(err, ERROR_PEER_NOT_ALLOWED,
+                         "the key is enrolled as '%s', the agent calls itself '%s'",
+                         from->peer->name, hello->agent);
+    }
+    return check_epoch(self, hello, err);
+}
+
+/* ------------------------------------------------------------------ clusters and leases */
+
+static status_t see_cluster(hub_t *self, session_t *session, const Drover__ClusterSeen *seen,
+                            error_t *err) {
+    if (seen->system_identifier == 0) {
+        return STATUS_OK; /* could not be read: nobody knows which one it is */
+    }
+    cluster_row_t row = {.system_identifier = seen->system_identifier,
+                         .name = seen->name,
+                         .server_version = seen->server_version,
+                         .timeline = seen->timeline,
+                         .parallel = seen->parallel,
+                         .problem = seen->problem,
+                         .last_seen_us = self->now_us};
+    TRY(store_cluster_put(self->options.store, &row, err));
+    session_cluster_t cluster = {.system_identifier = seen->system_identifier,
+                                 .writable = seen->writable && *seen->problem == '\0',
+                                 .parallel = seen->parallel};
+    TRY(session_see(session, &cluster, err));
+    event_t event = hub_event(self, EVENT_SEEN, &session->key);
+    event.cluster = cluster.system_identifier;
+    event.writable = cluster.writable;
+    event.parallel = cluster.parallel;
+    hub_step(self, &event);
+    return STATUS_OK;
+}
+
+static status_t see_clusters(hub_t *self, session_t *session, Drover__ClusterSeen **clusters,
+                             size_t count, error_t *err) {
+    if (count > 0) {
+        TRY(hub_begin(self, err));
+    }
+    for (size_t i = 0; i < count; i++) {
+        TRY(see_cluster(self, session, clusters[i], err));
+    }
+    return STATUS_OK;
+}
+
+/* Clusters that nobody holds (any more) and this agent could: beats repeat only what changed. */
+static void claim_free(hub_t *self, session_t *session) {
+    for (uint32_t i = 0; i < session->cluster_count; i++) {
+        const session_cluster_t *cluster = &session->clusters[i];
+        agent_key_t holder;
+        if (!cluster->writable ||
+            engine_holder(self->engine, cluster->system_identifier, &holder)) {
+            continue;
+        }
+        event_t event = hub_event(self, EVENT_SEEN, &session->key);
+        event.cluster = cluster->system_identifier;
+        event.writable = true;
+        event.parallel = cluster->parallel;
+        hub_step(self, &event);
+    }
+}
+
+typedef struct lease_list {
+    Drover__Lease items[LIMIT_CLUSTERS_PER_AGENT];
+    Drover__Lease *pointers[LIMIT_CLUSTERS_PER_AGENT];
+    size_t count;
+} lease_list_t;
+
+static void list_leases(hub_t *self, const session_t *session, lease_list_t *ret_list) {
+    agent_key_t agent = session_agent(&session->key);
+    int64_t margin_us = self->options.config->lease_us / 4;
+    ret_list->count = session->cluster_count;
+    for (uint32_t i = 0; i < session->cluster_count; i++) {
+        int64_t left_us = engine_lease_left_us(self->engine, session->clusters[i].system_identifier,
+                                               &agent, self->boot_us);
+        Drover__Lease *lease = &ret_list->items[i];
+        drover__lease__init(lease);
+        lease->system_identifier = session->clusters[i].system_identifier;
+        lease->valid_ms =
+            left_us > margin_us && !session->suspended ? (left_us - margin_us) / US_PER_MS : 0;
+        ret_list->pointers[i] = lease;
+    }
+}
+
+void hello_tell_leases(hub_t *self, session_t *session) {
+    lease_list_t list;
+    list_leases(self, session, &list);
+    Drover__CoordinatorBeat beat = DROVER__COORDINATOR_BEAT__INIT;
+    beat.wall_us = self->now_us;
+    beat.n_leases = list.count;
+    beat.leases = list.pointers;
+    hub_say(self, &session->key, DROVER__KIND__KIND_COORDINATOR_BEAT, &beat.base);
+}
+
+/* ------------------------------------------------------------------ hello */
+
+/* Write that the agent is there; false where the catalog refuses it and it was told so. */
+static status_t write_hello(hub_t *self, const listener_message_t *from, const Drover__Hello *hello,
+                            uint32_t protocol, agent_hello_t *ret_known, error_t *err) {
+    agent_row_t row = {.key = session_agent(&from->peer->key),
+                       .name = from->peer->name,
+                       .state = field_ident(hello->state),
+                       .software = hello->software,
+                       .protocol = protocol,
+                       .last_seen_us = self->now_us};
+    TRY(hub_begin(self, err));
+    TRY(store_agent_hello(self->options.store, &row, ret_known, err));
+    if (ret_known->known && !ret_known->state_changed &&
+        hello->last_report < ret_known->acknowledged) {
+        return error_set(err, ERROR_PEER_NOT_ALLOWED,
+                         "the agent's journal went back in time: it knows reports up to %" PRIu64
+                         ", %" PRIu64 " were acknowledged; remove its state folder's journal to "
+                         "begin a new one",
+                         hello->last_report, ret_known->acknowledged);
+    }
+    if (ret_known->known && ret_known->state_changed) {
+        log_warning("agent lost its state", "agent", from->peer->name);
+        audit_row_t lost = {.actor = from->peer->name,
+                            .origin = from->address,
+                            .action = "agent.state",
+                            .result = "ok",
+                            .detail = "said hello with another journal than before"};
+        TRY(hub_audit(self, &lost, err));
+    }
+    return STATUS_OK;
+}
+
+/* Attempts that it has; those whose rollout ends are cancelled again. */
+static status_t take_in_hand(hub_t *self, session_t *session, const Drover__Hello *hello,
+                             error_t *err) {
+    session_clear_attempts(session);
+    free(session->in_hand);
+    session->in_hand = calloc(hello->n_in_hand + 1, sizeof *session->in_hand);
+    session->in_hand_count = 0;
+    if (session->in_hand == NULL) {
+        return error_set(err, ERROR_NO_MEMORY, "out of memory for jobs in hand");
+    }
+    for (size_t i = 0; i < hello->n_in_hand; i++) {
+        ident_t job = field_ident(hello->in_hand[i]->job);
+        ident_t attempt = field_ident(hello->in_hand[i]->attempt);
+        session->in_hand[session->in_hand_count++] = attempt;
+        const rollout_t *rollout = engine_rollout_of(self->engine, &job);
+        session_attempt_t *entry = session_add_attempt(session, &attempt, &job);
+        if (entry != NULL) {
+            entry->heard = true;
+            entry->sent_boot_us = self->boot_us;
+            entry->cancel = rollout != NULL && (rollout->state == ROLLOUT_STOPPING ||
+                                                rollout->state == ROLLOUT_REVERTING);
+        }
+    }
+    session->in_hand_said = session->in_hand_count;
+    return STATUS_OK;
+}
+
+status_t hello_settle(hub_t *self, session_t *session, error_t *err) {
+    (void)err;
+    event_t event = hub_event(self, EVENT_IN_HAND, &session->key);
+    event.fresh = session->in_hand;
+    event.fresh_count = session->in_hand_count;
+    hub_step(self, &event);
+    free(session->in_hand);
+    session->in_hand = NULL;
+    session->in_hand_count = 0;
+    session->settled = true;
+    session->offer = true;
+    return STATUS_OK;
+}
+
+static void welcome(hub_t *self, session_t *session, uint32_t protocol) {
+    const store_identity_t *identity = &self->options.identity;
+    lease_list_t list;
+    list_leases(self, session, &list);
+    Drover__Welcome welcome = DROVER__WELCOME__INIT;
+    welcome.protocol = protocol;
+    welcome.software = field_of_text("drover-coordinator " DROVER_VERSION);
+    welcome.coordinator = field_of_bytes(identity->id.bytes, sizeof identity->id.bytes);
+    welcome.epoch = identity->epoch;
+    welcome.incarnation =
+        field_of_bytes(identity->incarnation.bytes, sizeof identity->incarnation.bytes);
+    welcome.wall_us = self->now_us;
+    welcome.heartbeat_ms = self->options.config->heartbeat_us / US_PER_MS;
+    welcome.n_leases = list.count;
+    welcome.leases = list.pointers;
+    welcome.acknowledged = session->acknowledged;
+    hub_say(self, &session->key, DROVER__KIND__KIND_WELCOME, &welcome.base);
+}
+
+/* Fill the session anew. */
+static void begin_session(hub_t *self, session_t *session, const listener_message_t *from,
+                          const Drover__Hello *hello, const agent_hello_t *known) {
+    (void)snprintf(session->name, sizeof session->name, "%s", from->peer->name);
+    session->state = field_ident(hello->state);
+    session->online = true;
+    session->silent = false;
+    session->suspended = known->status == AGENT_SUSPENDED;
+    session->acknowledged = known->acknowledged;
+    session->last_report = hello->last_report;
+    session->heard_boot_us = session->progress_boot_us = self->boot_us;
+    session->touched_us = self->now_us;
+    session->capacity = 0;
+    session->settled = false;
+    session->cluster_count = 0;
+    session->snapshot = (ident_t){{0}};
+}
+
+static status_t accept_hello(hub_t *self, const listener_message_t *from,
+                             const Drover__Hello *hello, uint32_t protocol,
+                             const agent_hello_t *known, error_t *err) {
+    session_t *session = NULL;
+    TRY(listener_claim(self->listener, &from->peer->key, &from->route, err));
+    TRY(session_get(&self->sessions, &from->peer->key, &session, err));
+    begin_session(self, session, from, hello, known);
+    TRY(take_in_hand(self, session, hello, err));
+    TRY(see_clusters(self, session, hello->clusters, hello->n_clusters, err));
+    event_t alive = hub_event(self, EVENT_ALIVE, &session->key);
+    hub_step(self, &alive);
+    /* what it did meanwhile stands in reports that are still to come: first those, then what it
+     * lacks */
+    if (session->acknowledged >= session->last_report) {
+        TRY(hello_settle(self, session, err));
+    }
+    welcome(self, session, protocol);
+    log_info("agent online", "agent", session->name, "address", from->address, "software",
+             hello->software, "clusters", LOG_NUMBER(session->cluster_count), "in_hand",
+             LOG_NUMBER(hello->n_in_hand));
+    return STATUS_OK;
+}
+
+status_t hello_take(hub_t *self, const listener_message_t *from, const Drover__Hello *hello,
+                    error_t *err) {
+    uint32_t protocol = 0;
+    error_t refusal = {0};
+    if (check_hello(self, from, hello, &protocol, &refusal) != STATUS_OK) {
+        hub_refuse(self, from, &refusal);
+        return STATUS_OK;
+    }
+    agent_hello_t known = {0};
+    if (write_hello(self, from, hello, protocol, &known, err) != STATUS_OK) {
+        if (err->code != ERROR_PEER_NOT_ALLOWED) {
+            return STATUS_ERROR;
+        }
+        hub_refuse(self, from, err);
+        error_clear(err);
+        return STATUS_OK;
+    }
+    return accept_hello(self, from, hello, protocol, &known, err);
+}
+
+/* ------------------------------------------------------------------ beats and goodbye */
+
+static status_t touch(hub_t *self, session_t *session, error_t *err) {
+    /* the catalog's last_seen is for the reader: as fine as what silence means is fine enough */
+    if (self->now_us - session->touched_us < self->options.config->unreachable_after_us / 3) {
+        return STATUS_OK;
+    }
+    agent_key_t agent = session_agent(&session->key);
+    session->touched_us = self->now_us;
+    TRY(hub_begin(self, err));
+    TRY(store_agent_touch(self->options.store, &agent, self->now_us, err));
+    for (uint32_t i = 0; i < session->cluster_count; i++) {
+        int64_t left_us = engine_lease_left_us(self->engine, session->clusters[i].system_identifier,
+                                               &agent, self->boot_us);
+        cluster_row_t row = {.system_identifier = session->clusters[i].system_identifier,
+                             .agent = agent,
+                             .lease_until_us = self->now_us + left_us};
+        if (left_us > 0) {
+            TRY(store_cluster_set_lease(self->options.store, &row, err));
+        }
+    }
+    return STATUS_OK;
+}
+
+/* Ask again for what was to be cancelled and has not ended. */
+static void repeat_cancels(hub_t *self, session_t *session) {
+    ident_t attempts[64];
+    size_t count = 0;
+    for (const session_attempt_t *entry = session->attempts;
+         entry != NULL && count < sizeof attempts / sizeof attempts[0]; entry = entry->hh.next) {
+        if (entry->cancel) {
+            attempts[count++] = entry->attempt;
+        }
+    }
+    if (count > 0) {
+        jobs_cancel(self, &session->key, attempts, count);
+    }
+}
+
+status_t hello_beat(hub_t *self, session_t *session, const Drover__AgentBeat *beat, error_t *err) {
+    TRY(see_clusters(self, session, beat->clusters, beat->n_clusters, err));
+    event_t alive = hub_event(self, EVENT_ALIVE, &session->key);
+    hub_step(self, &alive);
+    claim_free(self, session);
+    TRY(touch(self, session, err));
+    /* not its room: jobs on their way were not known to it when it said that, and one that ends
+     * makes room before the next beat says so */
+    session->capacity = (beat->room < WIRE_ATTEMPTS ? beat->room : WIRE_ATTEMPTS) +
+                        (beat->in_hand < WIRE_ATTEMPTS ? beat->in_hand : WIRE_ATTEMPTS);
+    session->in_hand_said = beat->in_hand;
+    session->offer = true;
+    repeat_cancels(self, session);
+    hello_tell_leases(self, session);
+    session->tell_leases = false;
+    return STATUS_OK;
+}
+
+status_t hello_goodbye(hub_t *self, session_t *session, const Drover__Goodbye *goodbye,
+                       error_t *err) {
+    event_t event = hub_event(self, EVENT_GOODBYE, &session->key);
+    TRY(hub_begin(self, err));
+    hub_step(self, &event);
+    session->online = false;
+    session->capacity = 0;
+    log_info("agent offline", "agent", session->name, "reason",
+             *goodbye->reason != '\0' ? goodbye->reason : "said goodbye");
+    listener_release(self->listener, &session->key);
+    return STATUS_OK;
+}

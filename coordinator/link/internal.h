@@ -1,0 +1,121 @@
+/*
+ * internal.h: what the files of this room share. Nobody outside it includes it.
+ *
+ * A handler answers STATUS_OK where the message was dealt with, a refusal to the peer included;
+ * STATUS_ERROR means that what was taken in since the last commit must be given up.
+ */
+#ifndef DROVER_COORDINATOR_LINK_INTERNAL_H
+#define DROVER_COORDINATOR_LINK_INTERNAL_H
+
+#include "common/base/clock.h"
+#include "common/base/log.h"
+#include "coordinator/link/hub.h"
+#include "coordinator/link/outgoing.h"
+#include "coordinator/link/session.h"
+#include "coordinator/store/store_audit.h"
+
+typedef struct upload upload_t; /* bundles.c: a bundle that an operator is pushing */
+
+struct hub {
+    hub_options_t options;
+    hub_service_t service;
+    listener_t *listener;
+    engine_t *engine;
+    effects_t effects;
+    size_t carried; /* effects of this transaction that the store has */
+    outgoing_t outgoing;
+    session_t *sessions;
+    upload_t *uploads;
+    uint32_t taken;  /* messages since the last commit */
+    int64_t now_us;  /* wall clock, read once a message */
+    int64_t boot_us; /* boot clock, likewise */
+    bool offer_all;  /* what is ready changed: every agent with room is asked */
+    bool draining;
+    bool behind; /* an agent has seen a newer run: this catalog is an old copy */
+    bool broken;
+    error_t fault;        /* where broken */
+    ident_t unrevertable; /* rollout whose automatic rollback could not be made */
+};
+
+/* hub.c */
+void hub_read_clocks(hub_t *self);
+MUST_CHECK status_t hub_begin(hub_t *self, error_t *err); /* the transaction, once */
+void hub_abandon(hub_t *self, const char *what, const error_t *err);
+event_t hub_event(const hub_t *self, event_kind_t kind, const curve_public_t *agent);
+void hub_step(hub_t *self, const event_t *event);
+
+/* Keep a message to a peer's current connection for after the commit; out of memory is logged: the
+ * peer asks again. */
+void hub_say(hub_t *self, const curve_public_t *key, Drover__Kind kind,
+             const ProtobufCMessage *message);
+
+/* The same for an answer to one message. */
+void hub_reply(hub_t *self, const listener_message_t *to, Drover__Kind kind,
+               const ProtobufCMessage *message, uint32_t number);
+void hub_refuse(hub_t *self, const listener_message_t *to, const error_t *err);
+
+/* An audit row of the coordinator's own, or of a peer. */
+MUST_CHECK status_t hub_audit(hub_t *self, const audit_row_t *row, error_t *err);
+
+/* hello.c: HELLO, AGENT_BEAT, GOODBYE */
+MUST_CHECK status_t hello_take(hub_t *self, const listener_message_t *from,
+                               const Drover__Hello *hello, error_t *err);
+MUST_CHECK status_t hello_beat(hub_t *self, session_t *session, const Drover__AgentBeat *beat,
+                               error_t *err);
+MUST_CHECK status_t hello_goodbye(hub_t *self, session_t *session, const Drover__Goodbye *goodbye,
+                                  error_t *err);
+/* Tell the engine what the agent has in hand, once its old reports are in. */
+MUST_CHECK status_t hello_settle(hub_t *self, session_t *session, error_t *err);
+/* Tell the agent which clusters it may act on. */
+void hello_tell_leases(hub_t *self, session_t *session);
+
+/* inventory.c */
+MUST_CHECK status_t inventory_take(hub_t *self, session_t *session,
+                                   const Drover__Inventory *inventory, error_t *err);
+
+/* reports.c */
+MUST_CHECK status_t reports_take(hub_t *self, const listener_message_t *from, session_t *session,
+                                 const envelope_t *envelope, const Drover__Reports *reports,
+                                 error_t *err);
+
+/* bundles.c */
+MUST_CHECK status_t bundles_want(hub_t *self, const listener_message_t *from,
+                                 const Drover__BundleWant *want, error_t *err);
+MUST_CHECK status_t bundles_put(hub_t *self, const listener_message_t *from,
+                                const Drover__BundlePut *put, error_t *err);
+void bundles_free(hub_t *self);
+
+/* questions.c */
+MUST_CHECK status_t questions_take(hub_t *self, const listener_message_t *from,
+                                   const envelope_t *envelope, const Drover__Question *question,
+                                   error_t *err);
+/* An Answer that says what went wrong. */
+void questions_fail(hub_t *self, const listener_message_t *to, uint32_t number, const error_t *err);
+
+/* carry.c: carry out what the engine wants, in the store and, after the commit, outside. */
+MUST_CHECK status_t carry_store(hub_t *self, error_t *err);
+void carry_send(hub_t *self);
+void carry_release(hub_t *self); /* forget rollouts that are over and stored */
+
+/* offers.c: who gets work */
+void offers_make(hub_t *self);
+void offers_sweep(hub_t *self); /* jobs that an agent never mentioned are sent again */
+
+/* jobs.c: batches of signed jobs */
+typedef struct jobs_item {
+    curve_public_t key;
+    const rollout_t *rollout;
+    const task_t *task;
+} jobs_item_t;
+
+/* Send these to their agents: as few messages as the bounds allow. Items of one agent need not
+ * stand together. */
+void jobs_send(hub_t *self, jobs_item_t *items, size_t count);
+
+/* Ask one agent to stop attempts after the step in hand. */
+void jobs_cancel(hub_t *self, const curve_public_t *key, const ident_t *attempts, size_t count);
+
+/* Send sealed bytes now: to a peer, in its queue where it is slow. False where it is gone. */
+bool hub_send_now(hub_t *self, const curve_public_t *key, const buffer_t *bytes);
+
+#endif

@@ -1,0 +1,300 @@
+/*
+ * loop.c: see loop.h. Wires the rooms together: poll → messages in → engine → commit → effects out.
+ * All that decides is elsewhere.
+ */
+#include "coordinator/loop.h"
+#include "common/base/clock.h"
+#include "common/crypto/keyfile.h"
+#include "common/wire/listener.h"
+#include "coordinator/link/hub.h"
+#include "coordinator/service/service.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+
+enum {
+    TICK_MS = 200,
+    REFUSALS_EACH = 16, /* refused handshakes logged one by one; then every power of two */
+};
+
+struct loop {
+    const coordinator_config_t *config;
+    keyfile_t *sign;
+    keyfile_t *curve;
+    zloop_t *zloop;
+    zap_t *zap;
+    store_t *store;
+    store_identity_t identity;
+    hub_t *hub;
+    service_t *service;
+    listener_t *listener;
+    int signals;
+    int timer;
+    int64_t drain_until_us; /* boot clock; 0: not draining */
+    bool ended;
+};
+
+/* ------------------------------------------------------------------ peers */
+
+static zap_peer_t peer_from(const peer_t *peer) {
+    zap_peer_t enrolled = {.party = peer->kind == PEER_OPERATOR ? PARTY_OPERATOR : PARTY_AGENT};
+    memcpy(enrolled.key.bytes, peer->curve, sizeof enrolled.key.bytes);
+    memcpy(enrolled.sign.bytes, peer->sign, sizeof enrolled.sign.bytes);
+    (void)snprintf(enrolled.name, sizeof enrolled.name, "%s", peer->name);
+    return enrolled;
+}
+
+static status_t load_peers(loop_t *self, error_t *err) {
+    problems_t problems = {0};
+    CLEANUP(peers_destroy_p) peers_t *peers = NULL;
+    if (peers_load(self->config->peers, &problems, &peers, err) != STATUS_OK) {
+        problems_print(&problems, stderr);
+        return STATUS_ERROR;
+    }
+    size_t count = peers_count(peers);
+    CLEANUP(free_p) zap_peer_t *enrolled = calloc(count + 1, sizeof *enrolled);
+    if (enrolled == NULL) {
+        return error_set(err, ERROR_NO_MEMORY, "out of memory for %zu peers", count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        enrolled[i] = peer_from(peers_at(peers, i));
+    }
+    TRY(zap_set_peers(self->zap, enrolled, count, err));
+    log_info("peers loaded", "file", self->config->peers, "peers", LOG_NUMBER(count));
+    return STATUS_OK;
+}
+
+static void on_refused(void *context, const zap_refusal_t *refusal) {
+    (void)context;
+    bool power_of_two = (refusal->count & (refusal->count - 1)) == 0;
+    if (refusal->count <= REFUSALS_EACH || power_of_two) {
+        log_warning("connection refused", "address", refusal->address, "key", refusal->key,
+                    "reason", refusal->reason, "refusals", LOG_NUMBER(refusal->count));
+    }
+}
+
+/* ------------------------------------------------------------------ what the loop calls */
+
+/* End the zloop where there is no more to do; its handlers answer -1 for that. */
+static int go_on(loop_t *self) {
+    error_t err = {0};
+    bool drained = self->drain_until_us != 0 &&
+                   (hub_is_idle(self->hub) || clock_boot_us() >= self->drain_until_us);
+    self->ended = self->ended || drained || hub_is_broken(self->hub, &err);
+    return self->ended ? -1 : 0;
+}
+
+static void on_message(void *context, const listener_message_t *message) {
+    loop_t *self = context;
+    hub_receive(self->hub, message);
+}
+
+static void on_drained(void *context) {
+    loop_t *self = context;
+    hub_settle(self->hub);
+}
+
+static void on_notice(void *context, listener_event_t event, const curve_public_t *key) {
+    loop_t *self = context;
+    hub_notice(self->hub, event, key);
+}
+
+static int on_tick(zloop_t *zloop, int timer, void *context) {
+    (void)zloop;
+    (void)timer;
+    loop_t *self = context;
+    hub_tick(self->hub);
+    return go_on(self);
+}
+
+static void begin_drain(loop_t *self, const char *why) {
+    if (self->drain_until_us != 0) {
+        self->ended = true;
+        log_info("stopping", "reason", why);
+        return;
+    }
+    int64_t drain_us = self->config->timeouts.drain_us;
+    self->drain_until_us = clock_boot_us() + (drain_us > 0 ? drain_us : 1);
+    hub_drain(self->hub);
+    hub_settle(self->hub);
+    log_info("draining", "reason", why);
+}
+
+static void reload(loop_t *self) {
+    error_t err = {0};
+    if (load_peers(self, &err) != STATUS_OK) {
+        log_error("peers not reloaded", &err);
+    }
+}
+
+static int on_signal(zloop_t *zloop, zmq_pollitem_t *item, void *context) {
+    (void)zloop;
+    loop_t *self = context;
+    struct signalfd_siginfo info;
+    while (read(item->fd, &info, sizeof info) == (ssize_t)sizeof info) {
+        if (info.ssi_signo == SIGHUP) {
+            reload(self);
+        } else {
+            begin_drain(self, info.ssi_signo == SIGTERM ? "SIGTERM" : "SIGINT");
+        }
+    }
+    return go_on(self);
+}
+
+/* ------------------------------------------------------------------ the service, as the hub sees
+ * it */
+
+static status_t answer(void *context, const service_question_t *question,
+                       service_answer_t *ret_answer, effects_t *effects, error_t *err) {
+    loop_t *self = context;
+    return service_answer(self->service, question, ret_answer, effects, err);
+}
+
+static status_t roll_back(void *context, const rollout_t *rollout, uint32_t wave,
+                          const service_moment_t *moment, effects_t *effects, error_t *err) {
+    loop_t *self = context;
+    return service_roll_back_wave(self->service, rollout, wave, moment, NULL, effects, err);
+}
+
+/* ------------------------------------------------------------------ opening and closing */
+
+static sigset_t signal_set(void) {
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGHUP);
+    return set;
+}
+
+status_t loop_block_signals(error_t *err) {
+    sigset_t set = signal_set();
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    if (sigprocmask(SIG_BLOCK, &set, NULL) != 0 || sigaction(SIGPIPE, &ignore, NULL) != 0) {
+        return error_set(err, ERROR_INTERNAL, "signals cannot be set up: %m");
+    }
+    return STATUS_OK;
+}
+
+static status_t open_keys(loop_t *self, error_t *err) {
+    keyfile_open_t sign = {.path = self->config->keys.sign, .kind = KEY_COORDINATOR};
+    keyfile_open_t curve = {.path = self->config->keys.curve, .kind = KEY_CURVE};
+    TRY(keyfile_open(&sign, &self->sign, err));
+    return keyfile_open(&curve, &self->curve, err);
+}
+
+static status_t open_catalog(loop_t *self, error_t *err) {
+    store_options_t options = {.catalog = self->config->catalog,
+                               .bundles = self->config->bundles,
+                               .software = "drover-coordinator " DROVER_VERSION,
+                               .now_us = clock_wall_us()};
+    TRY(store_open(&options, &self->store, err));
+    TRY(store_start(self->store, &self->identity, err));
+    hub_options_t hub = {.config = self->config,
+                         .store = self->store,
+                         .identity = self->identity,
+                         .sign = keyfile_sign_secret(self->sign)};
+    return hub_new(&hub, &self->hub, err);
+}
+
+static status_t open_service(loop_t *self, error_t *err) {
+    service_options_t options = {.inventory_late_us = self->config->inventory_stale_us};
+    self->service = service_new(self->store, hub_engine(self->hub), &options);
+    if (self->service == NULL) {
+        return error_set(err, ERROR_NO_MEMORY, "out of memory for the service");
+    }
+    hub_service_t service = {.context = self,
+                             .answer = answer,
+                             .free_answer = service_answer_free,
+                             .roll_back = roll_back};
+    hub_set_service(self->hub, &service);
+    return STATUS_OK;
+}
+
+static status_t open_listener(loop_t *self, error_t *err) {
+    transport_options_t options = {
+        .endpoint = self->config->listen,
+        .secret = keyfile_curve_secret(self->curve),
+        .queue_messages = (size_t)self->config->limits.queue_messages,
+    };
+    listener_calls_t calls = {
+        .context = self, .receive = on_message, .drained = on_drained, .event = on_notice};
+    TRY(listener_new(self->zloop, self->zap, &options, &calls, &self->listener, err));
+    hub_set_listener(self->hub, self->listener);
+    return STATUS_OK;
+}
+
+static status_t open_signals(loop_t *self, error_t *err) {
+    sigset_t set = signal_set();
+    self->signals = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (self->signals < 0) {
+        return error_set(err, ERROR_INTERNAL, "no signal descriptor: %m");
+    }
+    zmq_pollitem_t item = {.fd = self->signals, .events = ZMQ_POLLIN};
+    self->timer = zloop_timer(self->zloop, TICK_MS, 0, on_tick, self);
+    if (zloop_poller(self->zloop, &item, on_signal, self) != 0 || self->timer < 0) {
+        return error_set(err, ERROR_NO_MEMORY, "out of memory in the loop");
+    }
+    zloop_poller_set_tolerant(self->zloop, &item);
+    return STATUS_OK;
+}
+
+status_t loop_open(const loop_options_t *options, loop_t **ret_loop, error_t *err) {
+    CLEANUP(loop_close_p) loop_t *self = calloc(1, sizeof *self);
+    if (self == NULL || (self->zloop = zloop_new()) == NULL) {
+        return error_set(err, ERROR_NO_MEMORY, "out of memory for the loop");
+    }
+    self->config = options->config;
+    self->signals = -1;
+    TRY(open_keys(self, err));
+    TRY(zap_new(self->zloop, on_refused, self, &self->zap, err));
+    TRY(load_peers(self, err));
+    TRY(open_catalog(self, err));
+    TRY(open_service(self, err));
+    TRY(open_listener(self, err));
+    TRY(open_signals(self, err));
+    *ret_loop = TAKE(self);
+    return STATUS_OK;
+}
+
+void loop_close(loop_t **self_p) {
+    if (self_p == NULL || *self_p == NULL) {
+        return;
+    }
+    loop_t *self = *self_p;
+    listener_destroy(&self->listener);
+    service_destroy(&self->service);
+    hub_destroy(&self->hub);
+    store_destroy(&self->store);
+    zap_destroy(&self->zap);
+    zloop_destroy(&self->zloop);
+    keyfile_destroy(&self->sign);
+    keyfile_destroy(&self->curve);
+    if (self->signals >= 0) {
+        (void)close(self->signals);
+    }
+    free(self);
+    *self_p = NULL;
+}
+
+const char *loop_endpoint(const loop_t *self) {
+    return listener_endpoint(self->listener);
+}
+
+status_t loop_run(loop_t *self, error_t *err) {
+    char id[IDENT_TEXT_SIZE];
+    log_info("ready", "endpoint", loop_endpoint(self), "catalog", self->config->catalog, "epoch",
+             LOG_NUMBER(self->identity.epoch), "coordinator", ident_text(&self->identity.id, id));
+    while (!self->ended) {
+        if (zloop_start(self->zloop) == 0) {
+            break; /* interrupted: the context is ending */
+        }
+        (void)go_on(self);
+    }
+    log_info("stopped", "endpoint", loop_endpoint(self));
+    return hub_is_broken(self->hub, err) ? STATUS_ERROR : STATUS_OK;
+}

@@ -1,0 +1,169 @@
+/* planner_backup.c: backups, their check, restore and pruning as plans. See planner.h. */
+#include "coordinator/service/fleet.h"
+#include "coordinator/service/lookup.h"
+#include "coordinator/service/planner.h"
+
+#include <string.h>
+
+/* Who is meant by select, or by tenant; with neither, everybody where `all` is set. */
+typedef struct aim {
+    selector_t *selector;
+    const char *tenant;
+} aim_t;
+
+static void aim_free(aim_t *aim) {
+    selector_destroy(&aim->selector);
+}
+
+static status_t take_aim(call_t *call, bool all, aim_t *ret_aim, error_t *err) {
+    TRY(lookup_selector(call, "select", &ret_aim->selector, err));
+    TRY(call_text(call, "tenant", &ret_aim->tenant, err));
+    if (ret_aim->selector != NULL && ret_aim->tenant != NULL) {
+        return error_set(err, ERROR_INVALID, "give 'select' or 'tenant', not both");
+    }
+    if (ret_aim->selector == NULL && ret_aim->tenant == NULL) {
+        return all ? selector_parse("all", NULL, &ret_aim->selector, err)
+                   : error_set(err, ERROR_INVALID, "one of 'select' and 'tenant' is needed");
+    }
+    return STATUS_OK;
+}
+
+/* Fill a plan that moves nobody: the tenants with a ledger of the application, in one wave. */
+static status_t fill_still(call_t *call, const aim_t *aim, plan_t *plan, error_t *err) {
+    fleet_t fleet = {0};
+    const char *application = NULL;
+    TRY(fleet_load(call, &fleet, err));
+    fleet_question_t question = {.selector = aim->selector,
+                                 .tenants = &aim->tenant,
+                                 .tenant_count = aim->tenant != NULL ? 1 : 0,
+                                 .kind = plan->kind};
+    TRY(call_text(call, "application", &application, err));
+    if (application == NULL) {
+        TRY(fleet_only_application(call, &fleet, &question, &application, err));
+    }
+    question.application = application;
+    TRY(planner_keep(plan, application, &plan->application, err));
+    TRY(fleet_fill(call, &fleet, &question, plan, err));
+    for (uint32_t i = 0; i < plan->count; i++) {
+        TRY(plan_judge_still(plan, &plan->rows[i], err));
+    }
+    TRY(plan_single_wave(plan, plan->name, err));
+    return plan_finish(plan, err);
+}
+
+static status_t no_memory(error_t *err) {
+    return error_set(err, ERROR_NO_MEMORY, "out of memory for a plan");
+}
+
+status_t planner_backup(call_t *call, plan_t **ret_plan, error_t *err) {
+    CLEANUP(plan_destroy_p) plan_t *plan = plan_new(KIND_BACKUP);
+    CLEANUP(aim_free) aim_t aim = {0};
+    if (plan == NULL) {
+        return no_memory(err);
+    }
+    TRY(take_aim(call, false, &aim, err));
+    plan->name = "backup";
+    plan->recovery_kind = "dump";
+    plan->attempts = call->service->options.attempts;
+    TRY(fill_still(call, &aim, plan, err));
+    *ret_plan = TAKE(plan);
+    return STATUS_OK;
+}
+
+status_t planner_prune(call_t *call, plan_t **ret_plan, error_t *err) {
+    CLEANUP(plan_destroy_p) plan_t *plan = plan_new(KIND_PRUNE);
+    CLEANUP(aim_free) aim_t aim = {0};
+    int64_t count = 0;
+    if (plan == NULL) {
+        return no_memory(err);
+    }
+    TRY(take_aim(call, true, &aim, err));
+    TRY(call_number(call, &(call_number_t){.key = "keep_us", .most = INT64_MAX},
+                    &plan->prune_keep_us, err));
+    TRY(call_number(call, &(call_number_t){.key = "keep_count", .most = INT32_MAX}, &count, err));
+    plan->prune_keep_count = (uint32_t)count;
+    plan->name = "prune";
+    plan->recovery_reason = "pruning changes no tenant";
+    plan->attempts = call->service->options.attempts;
+    TRY(fill_still(call, &aim, plan, err));
+    *ret_plan = TAKE(plan);
+    return STATUS_OK;
+}
+
+/* A plan of one tenant around one backup, its row not judged yet. The application is the one whose
+ * rollout took it, else the only one that the tenant has. */
+static status_t fill_one(call_t *call, const recovery_row_t *point, plan_t *plan, error_t *err) {
+    char text[IDENT_TEXT_SIZE];
+    const char *id = ident_text(&point->tenant, text);
+    const char *application = NULL;
+    fleet_t fleet = {0};
+    TRY(fleet_load(call, &fleet, err));
+    fleet_question_t question = {.tenants = &id, .tenant_count = 1, .kind = plan->kind};
+    if (!ident_is_null(&point->rollout)) {
+        CLEANUP(lookup_rollout_free) lookup_rollout_t taker = {0};
+        TRY(lookup_rollout_by_id(call, &point->rollout, &taker, err));
+        TRY(planner_keep(plan, taker.rollout->application, &application, err));
+    } else {
+        TRY(fleet_only_application(call, &fleet, &question, &application, err));
+    }
+    question.application = application;
+    TRY(planner_keep(plan, application, &plan->application, err));
+    TRY(fleet_fill(call, &fleet, &question, plan, err));
+    return planner_keep(plan, point->reference, &plan->rows[0].reference, err);
+}
+
+static status_t need_backup(call_t *call, recovery_row_t *ret_point, error_t *err) {
+    const char *text = NULL;
+    TRY(call_need(call, "backup", &text, err));
+    TRY(lookup_backup(call, text, ret_point, err));
+    if (ret_point->pruned_us != 0) {
+        return error_set(err, ERROR_NOT_FOUND, "backup '%s' was pruned", ret_point->reference);
+    }
+    if (strcmp(ret_point->kind, "dump") != 0) {
+        return error_set(err, ERROR_RECOVERY_POINT,
+                         "'%s' is a recovery point of kind '%s', which Drover cannot read",
+                         ret_point->reference, ret_point->kind);
+    }
+    return STATUS_OK;
+}
+
+status_t planner_backup_check(call_t *call, plan_t **ret_plan, error_t *err) {
+    CLEANUP(plan_destroy_p) plan_t *plan = plan_new(KIND_BACKUP_CHECK);
+    recovery_row_t point = {0};
+    bool trial = false;
+    if (plan == NULL) {
+        return no_memory(err);
+    }
+    TRY(need_backup(call, &point, err));
+    TRY(call_flag(call, "trial_restore", false, &trial, err));
+    plan->name = "backup check";
+    plan->trial_restore = trial ? "all" : "never";
+    plan->recovery_reason = "a check changes no tenant";
+    plan->attempts = call->service->options.attempts;
+    TRY(fill_one(call, &point, plan, err));
+    TRY(plan_judge_still(plan, &plan->rows[0], err));
+    TRY(plan_single_wave(plan, plan->name, err));
+    TRY(plan_finish(plan, err));
+    *ret_plan = TAKE(plan);
+    return STATUS_OK;
+}
+
+status_t planner_restore(call_t *call, plan_t **ret_plan, error_t *err) {
+    CLEANUP(plan_destroy_p) plan_t *plan = plan_new(KIND_RESTORE);
+    recovery_row_t point = {0};
+    if (plan == NULL) {
+        return no_memory(err);
+    }
+    TRY(need_backup(call, &point, err));
+    plan->name = "restore";
+    plan->recovery_reason = "a restore keeps the database that it replaces";
+    plan->attempts = call->service->options.attempts;
+    TRY(fill_one(call, &point, plan, err));
+    TRY(plan_judge_common(plan, &plan->rows[0], err));
+    plan->rows[0].to = plan->target = point.position;
+    plan->loss_oldest_us = plan->loss_newest_us = point.taken_us;
+    TRY(plan_single_wave(plan, plan->name, err));
+    TRY(plan_finish(plan, err));
+    *ret_plan = TAKE(plan);
+    return STATUS_OK;
+}

@@ -1,0 +1,66 @@
+/*
+ * verbs.h: every verb of Question as data. service.c finds it here; each function answers one.
+ */
+#ifndef DROVER_SERVICE_VERBS_H
+#define DROVER_SERVICE_VERBS_H
+
+#include "coordinator/service/call.h"
+
+typedef struct verb {
+    const char *name;
+    bool changes;
+    const char *arguments; /* names, parted by spaces; `after` goes without saying */
+    call_verb_fn *run;
+} verb_t;
+
+extern const verb_t VERBS[];
+extern const size_t VERB_COUNT;
+
+/* NULL for an unknown one. */
+const verb_t *verbs_find(const char *name);
+
+/* verbs_fleet.c */
+MUST_CHECK status_t verbs_coordinator_show(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_tenants_list(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_tenant_show(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_agents_list(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_clusters_list(call_t *call, error_t *err);
+
+/* verbs_past.c */
+MUST_CHECK status_t verbs_history(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_audit_list(call_t *call, error_t *err);
+
+/* verbs_bundle.c */
+MUST_CHECK status_t verbs_bundles_list(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_bundle_show(call_t *call, error_t *err);
+
+/* verbs_rollout.c */
+MUST_CHECK status_t verbs_rollout_status(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_rollout_list(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_rollout_tasks(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_rollout_report(call_t *call, error_t *err);
+
+/* verbs_control.c */
+MUST_CHECK status_t verbs_rollout_pause(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_rollout_resume(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_rollout_stop(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_rollout_retry(call_t *call, error_t *err);
+
+/* verbs_plan.c */
+MUST_CHECK status_t verbs_rollout_plan(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_rollout_start(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_rollback_plan(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_rollback_start(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_baseline_plan(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_baseline_start(call_t *call, error_t *err);
+
+/* verbs_backup.c */
+MUST_CHECK status_t verbs_backup_create(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_backup_list(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_backup_show(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_backup_check(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_backup_restore(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_backup_prune(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_backup_prune_plan(call_t *call, error_t *err);
+
+#endif

@@ -1,0 +1,318 @@
+/* verbs_fleet.c: agents, clusters and tenants, as inventory has them. */
+#include "coordinator/service/lookup.h"
+#include "coordinator/service/names.h"
+#include "coordinator/service/verbs.h"
+
+#include <string.h>
+
+enum { SHOWN_BACKUPS = 10 };
+
+typedef struct tenants {
+    call_t *call;
+    fleet_t fleet;
+    selector_t *selector;
+    const char *application;
+    names_when_t when;
+    const char *last_name; /* of the page that was read, in the call's arena */
+    ident_t last_id;
+    uint32_t read;
+    /* counted by agents.list and clusters.list */
+    uint32_t *by_agent;
+    uint32_t *by_cluster;
+    uint32_t all;
+} tenants_t;
+
+static void tenants_free(tenants_t *into) {
+    selector_destroy(&into->selector);
+}
+
+static names_when_t when_of(const call_t *call) {
+    return (names_when_t){.now_us = call->question->now_us,
+                          .late_us = call->service->options.inventory_late_us};
+}
+
+static bool is_meant(const tenants_t *into, const tenant_row_t *tenant) {
+    selector_label_t labels[LIMIT_LABELS];
+    if (into->selector == NULL) {
+        return true;
+    }
+    selector_subject_t subject = fleet_subject(&into->fleet, tenant, into->application, labels);
+    return selector_matches(into->selector, &subject);
+}
+
+static status_t list_tenant(void *context, const tenant_row_t *tenant, error_t *err) {
+    tenants_t *into = context;
+    into->read++;
+    if (into->call->more) {
+        return STATUS_OK;
+    }
+    if (call_is_full(into->call)) {
+        char id[IDENT_TEXT_SIZE];
+        call_more(into->call, "%s:%s", ident_text(&into->last_id, id),
+                  into->last_name != NULL ? into->last_name : "");
+        return STATUS_OK;
+    }
+    TRY(arena_text(&into->call->arena, tenant->name, strlen(tenant->name), &into->last_name, err));
+    into->last_id = tenant->id;
+    if (!is_meant(into, tenant)) {
+        return STATUS_OK;
+    }
+    CLEANUP(row_free) row_t row = names_tenant(&into->fleet, tenant, &into->when);
+    return call_add(into->call, "tenants", &row, err);
+}
+
+/* Clones come after the last tenant, all of them: they are few, and someone should look. */
+static status_t list_clone(void *context, const tenant_row_t *tenant, error_t *err) {
+    tenants_t *into = context;
+    if (!is_meant(into, tenant)) {
+        return STATUS_OK;
+    }
+    CLEANUP(row_free) row_t row = names_tenant(&into->fleet, tenant, &into->when);
+    row_flag(&row, "clone", true);
+    return call_add(into->call, "tenants", &row, err);
+}
+
+/* "id:name" as list_tenant wrote it. */
+static status_t begin_after(call_t *call, tenant_page_t *page, error_t *err) {
+    const char *after = NULL;
+    TRY(call_after(call, &after, err));
+    if (after == NULL) {
+        return STATUS_OK;
+    }
+    char id[IDENT_TEXT_SIZE] = "";
+    size_t size = strcspn(after, ":");
+    if (size != sizeof id - 1 || after[size] != ':') {
+        return error_set(err, ERROR_INVALID, "argument 'after' is not what an answer said");
+    }
+    memcpy(id, after, size);
+    page->after_name = after + size + 1;
+    return ident_parse(id, &page->after_id, err);
+}
+
+status_t verbs_tenants_list(call_t *call, error_t *err) {
+    CLEANUP(tenants_free) tenants_t into = {.call = call, .when = when_of(call)};
+    tenant_page_t page = {.limit = call->row_limit * 2 + 1};
+    TRY(call_limit(call, err));
+    TRY(lookup_selector(call, "select", &into.selector, err));
+    TRY(call_text(call, "application", &into.application, err));
+    TRY(call_flag(call, "gone", false, &page.with_gone, err));
+    TRY(begin_after(call, &page, err));
+    TRY(fleet_load(call, &into.fleet, err));
+    call_array(call, "tenants");
+    do { /* ends with the page or the fleet: each round reads further */
+        into.read = 0;
+        TRY(store_tenant_each(call->store, &page, list_tenant, &into, err));
+        page.after_name = into.last_name;
+        page.after_id = into.last_id;
+    } while (!call->more && into.read == page.limit);
+    return call->more ? STATUS_OK : store_tenant_each_clone(call->store, list_clone, &into, err);
+}
+
+static status_t list_backup(void *context, const recovery_row_t *point, error_t *err) {
+    tenants_t *into = context;
+    CLEANUP(row_free) row_t row = names_backup(&into->fleet, point, into->last_name);
+    return call_add(into->call, "backups", &row, err);
+}
+
+/* Open rollouts that have the tenant. */
+static status_t list_open(tenants_t *into, const ident_t *tenant, error_t *err) {
+    call_t *call = into->call;
+    char state[NAMES_STATE_MAX];
+    call_array(call, "open_rollouts");
+    for (size_t i = 0; i < engine_rollout_count(call->engine); i++) {
+        const rollout_t *rollout = engine_rollout_at(call->engine, i);
+        for (uint32_t t = 0; !rollout_state_is_final(rollout->state) && t < rollout->task_count;
+             t++) {
+            if (!ident_equal(&rollout->tasks[t].tenant, tenant)) {
+                continue;
+            }
+            CLEANUP(row_free) row_t row = row_new();
+            row_ident(&row, "rollout", &rollout->id);
+            row_text(&row, "name", rollout->name);
+            row_text(&row, "kind", names_kind(rollout->kind));
+            row_text(&row, "state", names_rollout_state(rollout->state));
+            row_text(&row, "task", names_task_state(rollout->tasks[t].state, state));
+            TRY(call_add(call, "open_rollouts", &row, err));
+        }
+    }
+    return STATUS_OK;
+}
+
+status_t verbs_tenant_show(call_t *call, error_t *err) {
+    CLEANUP(tenants_free) tenants_t into = {.call = call, .when = when_of(call)};
+    const char *name = NULL;
+    tenant_row_t tenant = {0};
+    TRY(call_need(call, "tenant", &name, err));
+    TRY(store_tenant_get(call->store, name, &call->arena, &tenant, err));
+    TRY(fleet_load(call, &into.fleet, err));
+    into.last_name = tenant.name;
+    CLEANUP(row_free) row_t row = names_tenant(&into.fleet, &tenant, &into.when);
+    row_take(&call->document, "tenant", &row);
+    call_array(call, "backups");
+    recovery_page_t page = {.tenant = tenant.id, .limit = SHOWN_BACKUPS};
+    TRY(store_recovery_each(call->store, &page, list_backup, &into, err));
+    return list_open(&into, &tenant.id, err);
+}
+
+/* Load the fleet and count its tenants by agent and by cluster. */
+static status_t count_fleet(tenants_t *into, error_t *err) {
+    call_t *call = into->call;
+    tenant_list_t list = {0};
+    TRY(fleet_load(call, &into->fleet, err));
+    TRY(arena_allocate(&call->arena, (into->fleet.agent_count + 1) * sizeof *into->by_agent,
+                       &into->by_agent, err));
+    TRY(arena_allocate(&call->arena, (into->fleet.cluster_count + 1) * sizeof *into->by_cluster,
+                       &into->by_cluster, err));
+    TRY(store_tenant_load(call->store, "", &call->arena, &list, err));
+    for (size_t i = 0; i < list.count; i++) {
+        const tenant_row_t *tenant = &list.rows[i];
+        const agent_row_t *agent = fleet_agent(&into->fleet, &tenant->agent);
+        const cluster_row_t *cluster = fleet_cluster(&into->fleet, tenant->system_identifier);
+        into->all++;
+        if (agent != NULL) {
+            into->by_agent[agent - into->fleet.agents]++;
+        }
+        if (cluster != NULL) {
+            into->by_cluster[cluster - into->fleet.clusters]++;
+        }
+    }
+    return STATUS_OK;
+}
+
+static int agents_by_name(const void *a, const void *b) {
+    return strcmp((*(const agent_row_t *const *)a)->name, (*(const agent_row_t *const *)b)->name);
+}
+
+static int clusters_by_name(const void *a, const void *b) {
+    const cluster_row_t *left = *(const cluster_row_t *const *)a;
+    const cluster_row_t *right = *(const cluster_row_t *const *)b;
+    int order = strcmp(left->name, right->name);
+    return order != 0 ? order : left->system_identifier < right->system_identifier ? -1 : 1;
+}
+
+/* Where the page begins: the `after` of lists that count from 0. */
+static status_t begin_at(call_t *call, size_t *ret_first, error_t *err) {
+    const char *after = NULL;
+    call_place_t place = {0};
+    TRY(call_after(call, &after, err));
+    if (after != NULL) {
+        TRY(call_place(after, &place, err));
+    }
+    *ret_first = place.number > 0 ? (size_t)place.number : 0;
+    return STATUS_OK;
+}
+
+static row_t agent_row(const tenants_t *into, size_t index) {
+    const agent_row_t *agent = &into->fleet.agents[index];
+    row_t row = row_new();
+    row_t clusters = row_list();
+    for (size_t i = 0; i < into->fleet.cluster_count; i++) {
+        if (memcmp(&into->fleet.clusters[i].agent, &agent->key, sizeof agent->key) == 0) {
+            row_append_text(&clusters, into->fleet.clusters[i].name);
+        }
+    }
+    int64_t silence_us = into->when.now_us - agent->last_seen_us;
+    row_text(&row, "name", agent->name);
+    row_agent_key(&row, "key", &agent->key);
+    row_text(&row, "software", agent->software);
+    row_number(&row, "protocol", agent->protocol);
+    row_flag(&row, "suspended", agent->status == AGENT_SUSPENDED);
+    row_take(&row, "clusters", &clusters);
+    row_free(&clusters);
+    row_number(&row, "tenants", into->by_agent[index]);
+    row_time(&row, "first_seen", agent->first_seen_us);
+    row_time(&row, "last_seen", agent->last_seen_us);
+    row_number(&row, "silence_us", silence_us);
+    row_flag(&row, "late", silence_us > into->when.late_us);
+    return row;
+}
+
+status_t verbs_agents_list(call_t *call, error_t *err) {
+    tenants_t into = {.call = call, .when = when_of(call)};
+    size_t first = 0;
+    const agent_row_t **order = NULL;
+    TRY(begin_at(call, &first, err));
+    TRY(count_fleet(&into, err));
+    size_t count = into.fleet.agent_count;
+    TRY(arena_allocate(&call->arena, (count + 1) * sizeof *order, &order, err));
+    for (size_t i = 0; i < count; i++) {
+        order[i] = &into.fleet.agents[i];
+    }
+    qsort(order, count, sizeof *order, agents_by_name);
+    call_array(call, "agents");
+    for (size_t i = first; i < count; i++) {
+        if (call_is_full(call)) {
+            call_more(call, "%zu:", i);
+            return STATUS_OK;
+        }
+        CLEANUP(row_free) row_t row = agent_row(&into, (size_t)(order[i] - into.fleet.agents));
+        TRY(call_add(call, "agents", &row, err));
+    }
+    return STATUS_OK;
+}
+
+static row_t cluster_row(const call_t *call, const tenants_t *into, size_t index) {
+    const cluster_row_t *cluster = &into->fleet.clusters[index];
+    row_t row = row_new();
+    agent_key_t holder = {0};
+    bool leased = engine_holder(call->engine, cluster->system_identifier, &holder);
+    row_cluster(&row, "id", cluster->system_identifier);
+    row_text(&row, "name", cluster->name);
+    row_number(&row, "server_version", cluster->server_version);
+    row_number(&row, "timeline", cluster->timeline);
+    row_number(&row, "parallel", cluster->parallel);
+    row_text(&row, "agent", fleet_agent_name(&into->fleet, leased ? &holder : &cluster->agent));
+    row_flag(&row, "leased", leased);
+    row_text(&row, "problem", cluster->problem);
+    row_number(&row, "tenants", into->by_cluster[index]);
+    row_time(&row, "last_seen", cluster->last_seen_us);
+    return row;
+}
+
+status_t verbs_clusters_list(call_t *call, error_t *err) {
+    tenants_t into = {.call = call, .when = when_of(call)};
+    size_t first = 0;
+    const cluster_row_t **order = NULL;
+    TRY(begin_at(call, &first, err));
+    TRY(count_fleet(&into, err));
+    size_t count = into.fleet.cluster_count;
+    TRY(arena_allocate(&call->arena, (count + 1) * sizeof *order, &order, err));
+    for (size_t i = 0; i < count; i++) {
+        order[i] = &into.fleet.clusters[i];
+    }
+    qsort(order, count, sizeof *order, clusters_by_name);
+    call_array(call, "clusters");
+    for (size_t i = first; i < count; i++) {
+        if (call_is_full(call)) {
+            call_more(call, "%zu:", i);
+            return STATUS_OK;
+        }
+        CLEANUP(row_free)
+        row_t row = cluster_row(call, &into, (size_t)(order[i] - into.fleet.clusters));
+        TRY(call_add(call, "clusters", &row, err));
+    }
+    return STATUS_OK;
+}
+
+status_t verbs_coordinator_show(call_t *call, error_t *err) {
+    tenants_t into = {.call = call, .when = when_of(call)};
+    const char *id = "";
+    error_t inner = {0};
+    uint32_t open = 0;
+    TRY(count_fleet(&into, err));
+    if (store_meta_get(call->store, "coordinator", &call->arena, &id, &inner) != STATUS_OK &&
+        inner.code != ERROR_NOT_FOUND) {
+        *err = inner;
+        return STATUS_ERROR;
+    }
+    for (size_t i = 0; i < engine_rollout_count(call->engine); i++) {
+        open += !rollout_state_is_final(engine_rollout_at(call->engine, i)->state);
+    }
+    row_text(&call->document, "catalog", id);
+    row_number(&call->document, "open_rollouts", open);
+    row_number(&call->document, "agents", (int64_t)into.fleet.agent_count);
+    row_number(&call->document, "clusters", (int64_t)into.fleet.cluster_count);
+    row_number(&call->document, "tenants", into.all);
+    row_time(&call->document, "now", into.when.now_us);
+    return STATUS_OK;
+}

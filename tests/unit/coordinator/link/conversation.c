@@ -1,0 +1,358 @@
+/*
+ * conversation.c: hello → inventory → room → job → reports → ack, with everything lost, doubled or
+ * restarted in between.
+ */
+#include "tests/unit/coordinator/link/world.h"
+
+#define WELCOME DROVER__KIND__KIND_WELCOME
+#define JOBS DROVER__KIND__KIND_JOBS
+
+/* Agent a with its tenants in the catalog, and a rollout under way: its first job is with it. */
+static void get_going(world_t *world) {
+    actor_dial(&world->a);
+    actor_dial(&world->operator);
+    say_hello(&world->a);
+    say_inventory(&world->a);
+    assert_string_equal(ask(world, "start")->code, "");
+    say_beat(&world->a, 3, 0);
+    (void)await_message(&world->a, JOBS, 1);
+}
+
+static void done(actor_t *actor) {
+    Drover__ApplicationSeen state = DROVER__APPLICATION_SEEN__INIT;
+    Drover__Report report =
+        report_of(actor, DROVER__STEP__STEP_VERIFY, DROVER__OUTCOME__OUTCOME_DONE, true);
+    state.application = field_of_text("shop");
+    state.version = field_of_text("V002");
+    state.generation = 1;
+    state.position = 2;
+    state.ledger_sequence = 9;
+    report.state = &state;
+    say_report(actor, &report);
+}
+
+static void test_welcome_names_the_run_and_its_leases(void **state) {
+    world_t *world = *state;
+    actor_dial(&world->a);
+    say_hello(&world->a);
+    const Drover__Welcome *welcome = world->a.last[WELCOME]->welcome;
+    assert_int_equal(welcome->epoch, world->identity.epoch);
+    ident_t incarnation = field_ident(welcome->incarnation);
+    assert_true(ident_equal(&incarnation, &world->identity.incarnation));
+    assert_int_equal(welcome->n_leases, 1);
+    assert_int_equal(welcome->leases[0]->system_identifier, CLUSTER);
+    /* less than the engine's own, by what a message may take */
+    assert_in_range(welcome->leases[0]->valid_ms, 1, 15000);
+    assert_int_equal(welcome->heartbeat_ms, 1000);
+}
+
+static void test_second_agent_gets_no_lease_until_the_first_leaves(void **state) {
+    world_t *world = *state;
+    actor_dial(&world->a);
+    actor_dial(&world->b);
+    say_hello(&world->a);
+    say_hello(&world->b);
+    assert_int_equal(world->b.last[WELCOME]->welcome->leases[0]->valid_ms, 0);
+    Drover__Goodbye goodbye = DROVER__GOODBYE__INIT;
+    actor_send(&world->a, DROVER__KIND__KIND_GOODBYE, &goodbye.base);
+    /* the beat repeats no cluster, and yet the free one is granted */
+    size_t beats = 0;
+    do {
+        say_beat(&world->b, 0, 0);
+        (void)await_message(&world->b, DROVER__KIND__KIND_COORDINATOR_BEAT, ++beats);
+    } while (
+        world->b.last[DROVER__KIND__KIND_COORDINATOR_BEAT]->coordinator_beat->leases[0]->valid_ms ==
+            0 &&
+        beats < 1000);
+    assert_in_range(beats, 1, 999);
+}
+
+static void test_whole_rollout(void **state) {
+    world_t *world = *state;
+    get_going(world);
+    for (size_t i = 1; i <= TENANTS; i++) {
+        const Drover__JobBatch *batch = await_message(&world->a, JOBS, i)->jobs;
+        /* max_parallel 1: one at a time, and the next follows the report, not the beat */
+        assert_int_equal(batch->n_jobs, 1);
+        assert_int_equal(batch->n_terms, 1);
+        assert_int_equal(batch->epoch, world->identity.epoch);
+        assert_int_equal(batch->terms[0]->kind, DROVER__JOB_KIND__JOB_FORWARD);
+        assert_int_equal(batch->terms[0]->target_position, 2);
+        assert_string_equal(batch->terms[0]->trial_restore, "all");
+        assert_true(batch->jobs[0]->trial_restore);
+        assert_true(batch->expires_us > batch->issued_us);
+        curve_public_t meant = field_curve(batch->agent_key);
+        assert_true(curve_public_equal(&meant, &world->a.key));
+        Drover__Report started =
+            report_of(&world->a, DROVER__STEP__STEP_APPLY, DROVER__OUTCOME__OUTCOME_STARTED, false);
+        say_report(&world->a, &started);
+        done(&world->a);
+        assert_int_equal(world->a.last[DROVER__KIND__KIND_REPORTS_ACK]->reports_ack->number, 2 * i);
+    }
+    rollout_t *rollout = stored_rollout(world);
+    assert_int_equal(rollout->state, ROLLOUT_SUCCEEDED);
+    for (uint32_t i = 0; i < TENANTS; i++) {
+        assert_int_equal(rollout->tasks[i].state, TASK_SUCCEEDED);
+        assert_int_equal(rollout->tasks[i].position, 2);
+        assert_true(rollout->tasks[i].touched);
+    }
+    rollout_destroy(&rollout);
+    /* over and stored: the engine has let it go */
+    assert_int_equal(engine_rollout_count(*hub_engine(world->hub)), 0);
+}
+
+static void test_report_writes_its_rows(void **state) {
+    world_t *world = *state;
+    error_t err = {0};
+    get_going(world);
+    digest_t sql = {{5}};
+    Drover__RecoveryPoint point = DROVER__RECOVERY_POINT__INIT;
+    Drover__Report backup =
+        report_of(&world->a, DROVER__STEP__STEP_BACKUP, DROVER__OUTCOME__OUTCOME_DONE, false);
+    point.kind = field_of_text("dump");
+    point.reference = field_of_text("0b51b5e0-0000-4000-8000-000000000001");
+    point.verified = field_of_text("readable");
+    backup.recovery_point = &point;
+    say_report(&world->a, &backup);
+    Drover__Failure failure = DROVER__FAILURE__INIT;
+    char *contexts[] = {field_of_text("inner"), field_of_text("outer")};
+    Drover__Report failed =
+        report_of(&world->a, DROVER__STEP__STEP_APPLY, DROVER__OUTCOME__OUTCOME_FAILED, true);
+    failure.code = field_of_text("DRV-3004");
+    failure.sqlstate = field_of_text("23505");
+    failure.message = field_of_text("duplicate key");
+    failure.version = field_of_text("V002");
+    failure.contexts = contexts;
+    failure.n_contexts = 2;
+    failed.failure = &failure;
+    failed.sql_digest = field_of_digest(&sql);
+    say_report(&world->a, &failed);
+    CLEANUP(arena_free) arena_t arena = {0};
+    task_t task;
+    ident_t rollout;
+    assert_int_equal(store_task_get(world->store, &world->a.job, &arena, &task, &rollout, &err),
+                     STATUS_OK);
+    assert_int_equal(task.state, TASK_FAILED);
+    assert_int_equal(task.error_code, ERROR_DB_SQL);
+    assert_string_equal(task.sqlstate, "23505");
+    assert_string_equal(task.error, "outer: inner: duplicate key");
+    assert_string_equal(task.reference, "0b51b5e0-0000-4000-8000-000000000001");
+    assert_false(task.touched);
+    assert_int_equal(audit_count(world, "apply"), 1);
+    /* the wave's policy: rolled back, once */
+    assert_int_equal(world->rollbacks, 1);
+}
+
+static void test_doubled_reports_are_taken_once(void **state) {
+    world_t *world = *state;
+    get_going(world);
+    done(&world->a);
+    size_t rows = report_count(world, 0);
+    assert_int_equal(rows, 1);
+    world->a.reported--;
+    (void)await_message(&world->a, JOBS, 2);
+    done(&world->a); /* the number of before, about the next job: known, and not read again */
+    assert_int_equal(world->a.last[DROVER__KIND__KIND_REPORTS_ACK]->reports_ack->number, 1);
+    rollout_t *rollout = stored_rollout(world);
+    assert_int_equal(rollout->tasks[0].state, TASK_SUCCEEDED);
+    assert_int_equal(rollout->tasks[1].state, TASK_DISPATCHED);
+    rollout_destroy(&rollout);
+}
+
+static void test_gap_is_not_passed(void **state) {
+    world_t *world = *state;
+    get_going(world);
+    world->a.reported = 6;
+    done(&world->a);
+    assert_int_equal(world->a.last[DROVER__KIND__KIND_REPORTS_ACK]->reports_ack->number, 0);
+    assert_int_equal(report_count(world, 0), 0);
+    world->a.reported = 0;
+    done(&world->a);
+    assert_int_equal(world->a.last[DROVER__KIND__KIND_REPORTS_ACK]->reports_ack->number, 1);
+}
+
+static void test_report_of_anothers_job_is_audited_not_applied(void **state) {
+    world_t *world = *state;
+    get_going(world);
+    actor_dial(&world->b);
+    say_hello(&world->b);
+    world->b.job = world->a.job;
+    world->b.attempt = world->a.attempt;
+    done(&world->b);
+    assert_int_equal(world->b.last[DROVER__KIND__KIND_REPORTS_ACK]->reports_ack->number, 1);
+    assert_int_equal(audit_count(world, "report.foreign"), 1);
+    assert_int_equal(report_count(world, 0), 0);
+    rollout_t *rollout = stored_rollout(world);
+    assert_int_equal(rollout->tasks[0].state, TASK_DISPATCHED);
+    rollout_destroy(&rollout);
+}
+
+/* ------------------------------------------------------------------ restarts */
+
+static void restart(world_t *world) {
+    actor_hang_up(&world->a);
+    actor_hang_up(&world->operator);
+    world_stop(world);
+    world_start(world);
+    actor_dial(&world->a);
+}
+
+static void hello_in_hand(actor_t *actor, bool has_it) {
+    Drover__Hello hello = hello_of(actor);
+    Drover__JobInHand in_hand = DROVER__JOB_IN_HAND__INIT;
+    Drover__JobInHand *list[] = {&in_hand};
+    in_hand.job = field_of_ident(&actor->job);
+    in_hand.attempt = field_of_ident(&actor->attempt);
+    hello.n_in_hand = has_it ? 1 : 0;
+    hello.in_hand = list;
+    actor_send(actor, DROVER__KIND__KIND_HELLO, &hello.base);
+    (void)await_message(actor, WELCOME, 1);
+}
+
+static void test_restart_sends_again_what_the_agent_lacks(void **state) {
+    world_t *world = *state;
+    get_going(world);
+    uint64_t epoch = world->identity.epoch;
+    ident_t attempt = world->a.attempt;
+    restart(world);
+    assert_int_equal(world->identity.epoch, epoch + 1);
+    hello_in_hand(&world->a, false);
+    const Drover__JobBatch *batch = await_message(&world->a, JOBS, 1)->jobs;
+    assert_int_equal(batch->epoch, epoch + 1);
+    assert_true(ident_equal(&world->a.attempt, &attempt));
+    done(&world->a);
+    rollout_t *rollout = stored_rollout(world);
+    assert_int_equal(rollout->tasks[0].state, TASK_SUCCEEDED);
+    rollout_destroy(&rollout);
+}
+
+static void test_restart_leaves_what_the_agent_has(void **state) {
+    world_t *world = *state;
+    get_going(world);
+    restart(world);
+    hello_in_hand(&world->a, true);
+    done(&world->a);
+    say_beat(&world->a, 3, 0);
+    /* the first that comes is the next task's, so nothing was sent twice */
+    ident_t before = world->a.attempt;
+    (void)await_message(&world->a, JOBS, 1);
+    assert_false(ident_equal(&world->a.attempt, &before));
+    assert_int_equal(world->a.last[JOBS]->jobs->n_jobs, 1);
+}
+
+static void test_old_reports_come_before_what_is_lacking(void **state) {
+    world_t *world = *state;
+    get_going(world);
+    ident_t first = world->a.attempt;
+    restart(world);
+    world->a.reported = 1; /* done while the coordinator was away, not yet told */
+    hello_in_hand(&world->a, false);
+    world->a.reported = 0;
+    done(&world->a);
+    say_beat(&world->a, 3, 0);
+    (void)await_message(&world->a, JOBS, 1);
+    assert_false(ident_equal(&world->a.attempt, &first));
+}
+
+static void test_lease_outlives_a_restart(void **state) {
+    world_t *world = *state;
+    get_going(world);
+    restart(world);
+    actor_dial(&world->b);
+    say_hello(&world->b);
+    assert_int_equal(world->b.last[WELCOME]->welcome->leases[0]->valid_ms, 0);
+}
+
+/* ------------------------------------------------------------------ failures and cancels */
+
+static void test_failed_transaction_changes_nothing_and_asks_for_hello(void **state) {
+    world_t *world = *state;
+    get_going(world);
+    assert_string_equal(ask(world, "break")->code, error_code_text(ERROR_STORE));
+    rollout_t *rollout = stored_rollout(world);
+    assert_int_equal(rollout->state, ROLLOUT_RUNNING);
+    rollout_destroy(&rollout);
+    /* the engine is the store's again */
+    assert_int_equal(engine_rollout_at(*hub_engine(world->hub), 0)->state, ROLLOUT_RUNNING);
+    say_beat(&world->a, 3, 1);
+    const Drover__Refused *refused =
+        await_message(&world->a, DROVER__KIND__KIND_REFUSED, 1)->refused;
+    assert_string_equal(refused->code, error_code_text(ERROR_HELLO_FIRST));
+    hello_in_hand(&world->a, true);
+    done(&world->a);
+    rollout = stored_rollout(world);
+    assert_int_equal(rollout->tasks[0].state, TASK_SUCCEEDED);
+    rollout_destroy(&rollout);
+}
+
+static void test_cancel_is_repeated_until_word_comes(void **state) {
+    world_t *world = *state;
+    get_going(world);
+    assert_string_equal(ask(world, "stop")->code, "");
+    const Drover__Cancel *cancel = await_message(&world->a, DROVER__KIND__KIND_CANCEL, 1)->cancel;
+    assert_int_equal(cancel->n_attempts, 1);
+    ident_t attempt = field_ident(cancel->attempts[0]);
+    assert_true(ident_equal(&attempt, &world->a.attempt));
+    say_beat(&world->a, 2, 1);
+    (void)await_message(&world->a, DROVER__KIND__KIND_CANCEL, 2);
+    Drover__Report report =
+        report_of(&world->a, DROVER__STEP__STEP_APPLY, DROVER__OUTCOME__OUTCOME_CANCELLED, true);
+    say_report(&world->a, &report);
+    rollout_t *rollout = stored_rollout(world);
+    assert_int_equal(rollout->state, ROLLOUT_STOPPED);
+    assert_int_equal(rollout->tasks[0].state, TASK_SKIPPED);
+    rollout_destroy(&rollout);
+    size_t cancels = world->a.count[DROVER__KIND__KIND_CANCEL];
+    size_t beats = world->a.count[DROVER__KIND__KIND_COORDINATOR_BEAT];
+    say_beat(&world->a, 3, 0);
+    (void)await_message(&world->a, DROVER__KIND__KIND_COORDINATOR_BEAT, beats + 1);
+    assert_int_equal(world->a.count[DROVER__KIND__KIND_CANCEL], cancels);
+}
+
+static void test_lost_job_is_offered_again(void **state) {
+    world_t *world = *state;
+    world->config.timeouts.offer_us = 1;
+    get_going(world);
+    /* it says that it has nothing, and goes on not mentioning the job */
+    say_beat(&world->a, 3, 0);
+    ident_t attempt = world->a.attempt;
+    (void)await_message(&world->a, JOBS, 2);
+    assert_true(ident_equal(&world->a.attempt, &attempt));
+}
+
+static void test_draining_dispatches_nothing(void **state) {
+    world_t *world = *state;
+    actor_dial(&world->a);
+    actor_dial(&world->operator);
+    say_hello(&world->a);
+    hub_drain(world->hub);
+    assert_string_equal(ask(world, "start")->code, "");
+    say_beat(&world->a, 3, 0);
+    (void)await_message(&world->a, DROVER__KIND__KIND_COORDINATOR_BEAT, 1);
+    assert_string_equal(ask(world, "refuse")->code, error_code_text(ERROR_INVALID));
+    assert_int_equal(world->a.count[JOBS], 0);
+    assert_true(hub_is_idle(world->hub));
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, world_set_up, world_tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(test_welcome_names_the_run_and_its_leases),
+        TEST(test_second_agent_gets_no_lease_until_the_first_leaves),
+        TEST(test_whole_rollout),
+        TEST(test_report_writes_its_rows),
+        TEST(test_doubled_reports_are_taken_once),
+        TEST(test_gap_is_not_passed),
+        TEST(test_report_of_anothers_job_is_audited_not_applied),
+        TEST(test_restart_sends_again_what_the_agent_lacks),
+        TEST(test_restart_leaves_what_the_agent_has),
+        TEST(test_old_reports_come_before_what_is_lacking),
+        TEST(test_lease_outlives_a_restart),
+        TEST(test_failed_transaction_changes_nothing_and_asks_for_hello),
+        TEST(test_cancel_is_repeated_until_word_comes),
+        TEST(test_lost_job_is_offered_again),
+        TEST(test_draining_dispatches_nothing),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

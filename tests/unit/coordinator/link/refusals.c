@@ -1,0 +1,184 @@
+/* refusals.c: who is not let in, and what it is told. */
+#include "tests/unit/coordinator/link/world.h"
+
+#define REFUSED DROVER__KIND__KIND_REFUSED
+
+static void refused_as(actor_t *actor, const Drover__Hello *hello, error_code_t code) {
+    actor_send(actor, DROVER__KIND__KIND_HELLO, &hello->base);
+    const Drover__Refused *refused = await_message(actor, REFUSED, 1)->refused;
+    assert_string_equal(refused->code, error_code_text(code));
+    assert_int_equal(actor->count[DROVER__KIND__KIND_WELCOME], 0);
+}
+
+static void test_version(void **state) {
+    world_t *world = *state;
+    actor_dial(&world->a);
+    Drover__Hello hello = hello_of(&world->a);
+    hello.protocol_min = WIRE_PROTOCOL_MAX + 1;
+    hello.protocol_max = WIRE_PROTOCOL_MAX + 2;
+    refused_as(&world->a, &hello, ERROR_WIRE_VERSION);
+}
+
+static void test_wider_range_is_welcome(void **state) {
+    world_t *world = *state;
+    actor_dial(&world->a);
+    Drover__Hello hello = hello_of(&world->a);
+    hello.protocol_max = WIRE_PROTOCOL_MAX + 5;
+    actor_send(&world->a, DROVER__KIND__KIND_HELLO, &hello.base);
+    const Drover__Welcome *welcome =
+        await_message(&world->a, DROVER__KIND__KIND_WELCOME, 1)->welcome;
+    assert_int_equal(welcome->protocol, WIRE_PROTOCOL_MAX);
+}
+
+static void test_clocks_apart(void **state) {
+    world_t *world = *state;
+    actor_dial(&world->a);
+    Drover__Hello hello = hello_of(&world->a);
+    hello.wall_us += 600 * US_PER_S;
+    refused_as(&world->a, &hello, ERROR_CLOCK_SKEW);
+    assert_non_null(strstr(world->a.last[REFUSED]->refused->message, "60 s apart"));
+}
+
+static void test_clock_of_nonsense(void **state) {
+    world_t *world = *state;
+    actor_dial(&world->a);
+    Drover__Hello hello = hello_of(&world->a);
+    hello.wall_us = INT64_MIN;
+    refused_as(&world->a, &hello, ERROR_CLOCK_SKEW);
+}
+
+static void test_anothers_name(void **state) {
+    world_t *world = *state;
+    actor_dial(&world->a);
+    Drover__Hello hello = hello_of(&world->a);
+    hello.agent = field_of_text("b");
+    refused_as(&world->a, &hello, ERROR_PEER_NOT_ALLOWED);
+}
+
+static void test_newer_epoch_seen_stops_dispatch(void **state) {
+    world_t *world = *state;
+    actor_dial(&world->a);
+    actor_dial(&world->b);
+    actor_dial(&world->operator);
+    say_hello(&world->b);
+    Drover__Hello hello = hello_of(&world->a);
+    hello.epoch_seen = world->identity.epoch + 1;
+    refused_as(&world->a, &hello, ERROR_FENCED);
+    assert_string_equal(ask(world, "start")->code, "");
+    say_beat(&world->b, 3, 0);
+    (void)await_message(&world->b, DROVER__KIND__KIND_COORDINATOR_BEAT, 1);
+    (void)ask(world, "refuse");
+    assert_int_equal(world->b.count[DROVER__KIND__KIND_JOBS], 0);
+}
+
+static void test_copy_of_the_same_epoch(void **state) {
+    world_t *world = *state;
+    actor_dial(&world->a);
+    Drover__Hello hello = hello_of(&world->a);
+    ident_t other = tenant_id(9);
+    hello.epoch_seen = world->identity.epoch;
+    hello.incarnation_seen = field_of_ident(&other);
+    refused_as(&world->a, &hello, ERROR_FENCED);
+}
+
+static void test_own_run_is_no_copy(void **state) {
+    world_t *world = *state;
+    actor_dial(&world->a);
+    Drover__Hello hello = hello_of(&world->a);
+    hello.epoch_seen = world->identity.epoch;
+    hello.incarnation_seen = field_of_ident(&world->identity.incarnation);
+    actor_send(&world->a, DROVER__KIND__KIND_HELLO, &hello.base);
+    (void)await_message(&world->a, DROVER__KIND__KIND_WELCOME, 1);
+}
+
+static void test_journal_that_went_back(void **state) {
+    world_t *world = *state;
+    error_t err = {0};
+    actor_dial(&world->a);
+    say_hello(&world->a);
+    assert_int_equal(store_begin(world->store, &err), STATUS_OK);
+    agent_key_t key;
+    memcpy(key.bytes, world->a.key.bytes, sizeof key.bytes);
+    assert_int_equal(store_agent_set_acknowledged(world->store, &key, 5, &err), STATUS_OK);
+    assert_int_equal(store_commit(world->store, &err), STATUS_OK);
+    actor_hang_up(&world->a);
+    actor_dial(&world->a);
+    Drover__Hello hello = hello_of(&world->a);
+    hello.last_report = 4;
+    refused_as(&world->a, &hello, ERROR_PEER_NOT_ALLOWED);
+    /* a new journal begins at nothing, and is noted */
+    world->a.state = tenant_id(99);
+    say_hello(&world->a);
+    assert_int_equal(world->a.last[DROVER__KIND__KIND_WELCOME]->welcome->acknowledged, 0);
+    assert_int_equal(audit_count(world, "agent.state"), 1);
+}
+
+static void test_nothing_before_hello(void **state) {
+    world_t *world = *state;
+    actor_dial(&world->a);
+    say_beat(&world->a, 1, 0);
+    assert_string_equal(await_message(&world->a, REFUSED, 1)->refused->code,
+                        error_code_text(ERROR_HELLO_FIRST));
+}
+
+static void test_reports_of_another_journal(void **state) {
+    world_t *world = *state;
+    actor_dial(&world->a);
+    say_hello(&world->a);
+    Drover__Reports reports = DROVER__REPORTS__INIT;
+    ident_t other = tenant_id(8);
+    reports.state = field_of_ident(&other);
+    actor_send(&world->a, DROVER__KIND__KIND_REPORTS, &reports.base);
+    assert_string_equal(await_message(&world->a, REFUSED, 1)->refused->code,
+                        error_code_text(ERROR_HELLO_FIRST));
+}
+
+static void test_reports_that_another_key_signed(void **state) {
+    world_t *world = *state;
+    actor_dial(&world->a);
+    say_hello(&world->a);
+    world->a.secret = world->b.secret;
+    Drover__Reports reports = DROVER__REPORTS__INIT;
+    reports.state = field_of_ident(&world->a.state);
+    actor_send(&world->a, DROVER__KIND__KIND_REPORTS, &reports.base);
+    assert_string_equal(await_message(&world->a, REFUSED, 1)->refused->code,
+                        error_code_text(ERROR_SIGNATURE));
+}
+
+static void test_question_of_yesterday(void **state) {
+    world_t *world = *state;
+    actor_dial(&world->operator);
+    Drover__Question question = DROVER__QUESTION__INIT;
+    ident_t id = tenant_id(3);
+    question.id = field_of_ident(&id);
+    question.number = 7;
+    question.verb = field_of_text("start");
+    question.wall_us = clock_wall_us() - 301 * US_PER_S;
+    actor_send(&world->operator, DROVER__KIND__KIND_QUESTION, &question.base);
+    const Drover__Answer *answer =
+        await_message(&world->operator, DROVER__KIND__KIND_ANSWER, 1)->answer;
+    assert_int_equal(answer->number, 7);
+    assert_string_equal(answer->code, error_code_text(ERROR_CLOCK_SKEW));
+    assert_int_equal(engine_rollout_count(*hub_engine(world->hub)), 0);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, world_set_up, world_tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(test_version),
+        TEST(test_wider_range_is_welcome),
+        TEST(test_clocks_apart),
+        TEST(test_clock_of_nonsense),
+        TEST(test_anothers_name),
+        TEST(test_newer_epoch_seen_stops_dispatch),
+        TEST(test_copy_of_the_same_epoch),
+        TEST(test_own_run_is_no_copy),
+        TEST(test_journal_that_went_back),
+        TEST(test_nothing_before_hello),
+        TEST(test_reports_of_another_journal),
+        TEST(test_reports_that_another_key_signed),
+        TEST(test_question_of_yesterday),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,89 @@
+/*
+ * world.h: a coordinator without sockets: catalog, engine, service, the example's bundle and
+ * tenants, and a loop that commits and carries out effects as the program's does.
+ */
+#ifndef DROVER_TESTS_SERVICE_WORLD_H
+#define DROVER_TESTS_SERVICE_WORLD_H
+
+#include "common/migration/bundle.h"
+#include "coordinator/engine/engine.h"
+#include "coordinator/service/service.h"
+#include "coordinator/store/store_rollout.h"
+#include "coordinator/store/store_tenant.h"
+#include "tests/unit/coordinator/store/fixture.h"
+
+#include <jansson.h>
+
+enum { CLUSTER = 42, OTHER_CLUSTER = 43, HEAD = 10 };
+
+typedef struct world {
+    fixture_t *f;
+    engine_t *engine;
+    service_t *service;
+    effects_t effects;
+    int64_t now_us;
+    uint32_t orders; /* given out so far */
+    uint32_t attempts;
+    service_answer_t answer; /* of the last question */
+    json_t *document;        /* the same, parsed; NULL where it was refused */
+} world_t;
+
+int world_set_up(void **state);
+int world_tear_down(void **state);
+
+#define WORLD_TEST(function)                                                                       \
+    cmocka_unit_test_setup_teardown(function, world_set_up, world_tear_down)
+
+/* Push a bundle of a folder; its digest. */
+digest_t world_push(world_t *w, const char *folder, const char *application);
+
+/* A tenant on CLUSTER; position -1 is without ledger. label "key=value" or NULL. */
+typedef struct world_tenant {
+    uint32_t n;
+    const char *name;
+    int position;
+    const char *label;
+    uint64_t cluster; /* 0: CLUSTER */
+    const char *problem_code;
+    const char *application; /* NULL: "app" */
+} world_tenant_t;
+void world_put(world_t *w, const world_tenant_t *tenant);
+
+/* count tenants named prefix0000 …, all at a position. */
+void world_put_many(world_t *w, uint32_t count, int position);
+
+/* Ask and expect an answer; the document is borrowed until the next question. */
+json_t *ask(world_t *w, const char *verb, const char *format, ...) PRINTF_LIKE(3, 4);
+
+/* Ask and expect a refusal by the code's name ("PLAN_STALE"). */
+void refused(world_t *w, const char *code, const char *verb, const char *format, ...)
+    PRINTF_LIKE(4, 5);
+
+/* Every page joined, as PROTOCOL.md says; owned by the caller (json_decref). Counts pages. */
+json_t *ask_all(world_t *w, const char *verb, json_t *arguments, int *ret_pages);
+
+/* Members of a document that must be there. */
+const char *text_of(const json_t *object, const char *path);
+int64_t number_of(const json_t *object, const char *path);
+size_t size_of(const json_t *object, const char *path);
+
+/* The rollout of the last answer. */
+rollout_t *world_rollout(world_t *w);
+
+/* Agents take what they can and report it: done with the target as position, or as said. */
+typedef struct world_outcome {
+    const char *tenant; /* whom it is about; NULL ends a list */
+    task_event_t event;
+    int position;
+    bool touched;
+    error_code_t code;
+} world_outcome_t;
+void world_work(world_t *w, const world_outcome_t *outcomes);
+
+/* The same without reports: tasks stay in hand. */
+uint32_t world_dispatch(world_t *w);
+
+/* Store and engine tell the same of every rollout. */
+void world_check(world_t *w);
+
+#endif
