@@ -258,6 +258,10 @@ status_t run_keep_row(run_t *run, const ledger_row_t *row, error_t *err) {
     }
     TRY(ledger_step(&run->standing, row, err));
     run->rows[run->row_count++] = *row;
+    const ledger_row_t *brought = run_row_at(run, run->standing.position);
+    if (run->standing.version[0] == '\0' && run->standing.position > 0 && brought != NULL) {
+        memcpy(run->standing.version, brought->version, sizeof run->standing.version);
+    }
     run->touched = run->touched || ident_equal(&row->attempt, &run->what.attempt);
     return STATUS_OK;
 }

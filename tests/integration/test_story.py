@@ -44,11 +44,12 @@ def test_story(fleet, postgres):
 def test_failure_stops_and_rollback_returns(fleet, postgres):
     bad = TENANTS[3]  # in the second wave
     for tenant in TENANTS:
-        postgres.run(migrations.SHOP_DATA.read_text(), tenant)
+        postgres.run("SET ROLE tenant_owner;" + migrations.SHOP_DATA.read_text() +
+                     "UPDATE customers SET country = 'DK' WHERE country IS NULL", tenant)
     before = {tenant: fleet.ok("tenant", "show", tenant, "-o", "json").json for tenant in TENANTS}
     postgres.run(
-        "INSERT INTO customers (email, full_name) SELECT upper(email), full_name FROM customers"
-        " LIMIT 1", bad)
+        "INSERT INTO customers (name, email, country) SELECT name, upper(email), country"
+        " FROM customers LIMIT 1", bad)
     fleet.push_bundle(migrations.EXAMPLE_NEXT)
     spec = fleet.write_spec("shop", waves=WAVES, **NO_POINT)
     rollout = rollouts.start(fleet, spec)
@@ -63,6 +64,6 @@ def test_failure_stops_and_rollback_returns(fleet, postgres):
     assert answer.code == 0
     for tenant in TENANTS:
         shown = fleet.ok("tenant", "show", tenant, "-o", "json").json
-        assert shown["applications"][0]["version"] == "V010", tenant
-        assert (shown["applications"][0]["fingerprint_strict"] ==
-                before[tenant]["applications"][0]["fingerprint_strict"]), tenant
+        assert shown["tenant"]["applications"][0]["version"] == "V010", tenant
+        assert (shown["tenant"]["applications"][0]["fingerprint_strict"] ==
+                before[tenant]["tenant"]["applications"][0]["fingerprint_strict"]), tenant
