@@ -54,7 +54,9 @@ void crew_attach(agent_t *agent) {
 bool crew_holds(const backup_manifest_t *manifest, void *context) {
     const agent_t *agent = context;
     for (const run_t *run = agent->runs; run != NULL; run = run->next_run) {
-        if (ident_equal(&run->what.tenant, &manifest->tenant_id)) {
+        bool changes =
+            run->what.kind != JOB_KIND_PRUNE && run->what.kind != JOB_KIND_BACKUP_CHECK;
+        if (changes && ident_equal(&run->what.tenant, &manifest->tenant_id)) {
             return true;
         }
     }
@@ -230,8 +232,11 @@ static bool may_begin(agent_t *agent, run_t *run) {
     if (run->begun || agent->draining) {
         return false;
     }
+    if (run->cluster == NULL && run->unfit.code == ERROR_NONE) {
+        crew_place(agent, run);
+    }
     if (run->cluster == NULL) {
-        return true; /* begins to be refused */
+        return run->unfit.code != ERROR_NONE; /* begins, to be refused */
     }
     const agent_lease_t *lease = &agent->leases[run->cluster_index];
     int64_t slots = agent_config_parallel(agent->config, run->cluster);

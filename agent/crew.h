@@ -21,6 +21,10 @@ typedef struct crew_batch {
 } crew_batch_t;
 MUST_CHECK status_t crew_accept(agent_t *agent, const crew_batch_t *batch, error_t *err);
 
+/* Find the configured cluster that a job means. Right after a start, clusters that were not reached
+ * yet have no identity: then nothing is decided. One that is not ours makes the job unfit. */
+void crew_place(agent_t *agent, run_t *run);
+
 /* The coordinator asks to stop these attempts. */
 void crew_cancel(agent_t *agent, const Drover__Cancel *cancel);
 

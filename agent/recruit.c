@@ -49,19 +49,22 @@ static status_t copy_job(run_job_t *what, const Drover__JobBatch *batch, const D
     return copy_text(&what->database, job->database, err);
 }
 
-/* The configured cluster that the job means. One that is not ours makes a job that is refused. */
-static void choose_cluster(agent_t *agent, run_t *run) {
+void crew_place(agent_t *agent, run_t *run) {
+    bool all_known = true;
     for (size_t i = 0; i < agent->cluster_count; i++) {
-        if (inventory_cluster(agent->inventory, i)->system_identifier ==
-            run->what.system_identifier) {
+        uint64_t found = inventory_cluster(agent->inventory, i)->system_identifier;
+        all_known = all_known && found != 0;
+        if (found != 0 && found == run->what.system_identifier) {
             run->cluster = agent_config_cluster(agent->config, i);
             run->cluster_index = i;
             agent->leases[i].queued++;
             return;
         }
     }
-    (void)error_set(&run->unfit, ERROR_TENANT_MISMATCH, "this agent serves no cluster %llu",
-                    (unsigned long long)run->what.system_identifier);
+    if (all_known) {
+        (void)error_set(&run->unfit, ERROR_TENANT_MISMATCH, "this agent serves no cluster %llu",
+                        (unsigned long long)run->what.system_identifier);
+    }
 }
 
 static void set_machine(const agent_t *agent, run_t *run) {
@@ -92,7 +95,7 @@ static status_t recruit(agent_t *agent, const Drover__JobBatch *batch, const Dro
     TRY(copy_terms(&run->what, batch->terms[job->terms], err));
     TRY(copy_job(&run->what, batch, job, err));
     set_machine(agent, run);
-    choose_cluster(agent, run);
+    crew_place(agent, run);
     *agent->runs_end = run;
     agent->runs_end = &run->next_run;
     *ret_run = TAKE(run);

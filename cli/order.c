@@ -99,7 +99,7 @@ status_t order_run(remote_t *remote, const command_input_t *input, const order_t
     if (json_object_update(extras, asked) != 0) {
         return error_set(err, ERROR_NO_MEMORY, "no memory for an order");
     }
-    TRY(remote_ask(remote, order->start_verb, TAKE(extras), &answer, err));
+    TRY(remote_order(remote, order->start_verb, TAKE(extras), &answer, err));
     bool wait = command_switch(input, "wait");
     if (output.form == OUTPUT_JSON && !wait) {
         return output_write(&output, NULL, answer, stdout, err);

@@ -12,6 +12,7 @@
 
 enum {
     PAGES_MAX = 100000,  /* of one answer: more than any fleet fills */
+    TRY_LEAST_MS = 50,   /* less is no time for a connection */
     STANDSTILLS_MAX = 4, /* answers in a row that a push did not get further by */
 };
 
@@ -125,24 +126,33 @@ static status_t refusal(const Drover__Answer *answer, error_t *err) {
     return STATUS_ERROR;
 }
 
-/* Send what is sealed until it is answered or its time is up; the id within makes that safe. */
+/*
+ * Send what is sealed until it is answered or its time is up; the id within makes that safe. Once
+ * it was sent and not answered that is what is told in the end, whatever the tries after it came
+ * to: it may have been obeyed.
+ */
 static status_t exchange(remote_t *self, const buffer_t *sealed, message_t **ret_answer,
                          error_t *err) {
     int64_t until_us = clock_boot_us() + self->config->timeout_us;
-    for (;;) {
-        int64_t left_ms = (until_us - clock_boot_us()) / US_PER_MS;
+    int64_t left_ms = self->config->timeout_us / US_PER_MS;
+    error_t unanswered = {0};
+    do {
         CLEANUP(message_destroy_p) message_t *message = NULL;
-        status_t status = asker_ask(self->asker, sealed, self->number,
-                                    (int)(left_ms > 1 ? left_ms : 1), &message, err);
-        if (status == STATUS_OK) {
+        if (asker_ask(self->asker, sealed, self->number, (int)left_ms, &message, err) ==
+            STATUS_OK) {
             TRY(message->answer->code[0] != '\0' ? refusal(message->answer, err) : STATUS_OK);
             *ret_answer = TAKE(message);
             return STATUS_OK;
         }
-        if (err->code != ERROR_WIRE_TIMEOUT || clock_boot_us() >= until_us) {
-            return STATUS_ERROR;
+        if (err->code == ERROR_WIRE_TIMEOUT) {
+            unanswered = *err;
         }
+        left_ms = (until_us - clock_boot_us()) / US_PER_MS;
+    } while (err->code == ERROR_WIRE_TIMEOUT && left_ms >= TRY_LEAST_MS);
+    if (err->code == ERROR_WIRE_UNREACHABLE && unanswered.code != ERROR_NONE) {
+        *err = unanswered;
     }
+    return STATUS_ERROR;
 }
 
 static status_t read_document(const Drover__Answer *answer, json_t **ret_document, error_t *err) {
@@ -247,6 +257,16 @@ status_t remote_ask(remote_t *self, const char *verb, json_t *arguments, json_t 
                     error_t *err) {
     const remote_list_t all = {.verb = verb};
     return remote_ask_list(self, &all, arguments, ret_document, err);
+}
+
+status_t remote_order(remote_t *self, const char *verb, json_t *arguments, json_t **ret_document,
+                      error_t *err) {
+    status_t status = remote_ask(self, verb, arguments, ret_document, err);
+    if (status != STATUS_OK && err->code == ERROR_WIRE_TIMEOUT) {
+        output_say("this order may have been carried out all the same: look with 'drover rollout "
+                   "list' before you give it again");
+    }
+    return status;
 }
 
 static status_t put_chunk(remote_t *self, const bundle_t *bundle, uint64_t offset,

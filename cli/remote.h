@@ -40,7 +40,11 @@ output_t remote_speech(const remote_t *self);
 MUST_CHECK status_t remote_ask(remote_t *self, const char *verb, json_t *arguments,
                                json_t **ret_document, error_t *err);
 
-/* The same for a list of which at most `most` rows are wanted; 0 is all. */
+/* The same for a verb that changes something: where no answer comes, what to look at is said. */
+MUST_CHECK status_t remote_order(remote_t *self, const char *verb, json_t *arguments,
+                                 json_t **ret_document, error_t *err);
+
+/* The same as remote_ask for a list of which at most `most` rows are wanted; 0 is all. */
 typedef struct remote_list {
     const char *verb;
     const char *rows; /* name of the document's array */

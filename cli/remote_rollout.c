@@ -66,7 +66,9 @@ status_t handle_rollout_start(const command_input_t *input, error_t *err) {
     return order_run(
         remote, input, &order,
         json_pack("{s:s,s:s*}", "spec", source.spec, "bundle", bundle_of(input, &source)),
-        json_pack("{s:s*}", "name", command_text(input, "name")), err);
+        json_pack("{s:s*,s:s*}", "name", command_text(input, "name"), "reason",
+                  command_text(input, "reason")),
+        err);
 }
 
 /* How a rollout stands; without an argument the newest one. */
@@ -249,7 +251,7 @@ static status_t turn(const command_input_t *input, const char *verb, json_t *arg
     watch_options_t options = {0};
     TRY(waits ? watch_options_of(input, &options, err) : STATUS_OK);
     TRY(remote_open(input, &remote, err));
-    TRY(remote_ask(remote, verb, TAKE(owned), &answer, err));
+    TRY(remote_order(remote, verb, TAKE(owned), &answer, err));
     if (waits && command_switch(input, "wait")) {
         return watch_rollout(remote, document_text(answer, "rollout"), &options, err);
     }

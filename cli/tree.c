@@ -71,7 +71,7 @@ static const command_flag_t PLAN_FLAGS[] = {
     {.name = "out", .kind = FLAG_TEXT, .value = "FILE", .help = "save the plan here; 'rollout start' takes it in place of the spec"}, NO_SQL,
     {.name = "bundle", .kind = FLAG_TEXT, .value = "BUNDLE", .help = "this bundle in place of the spec's"}};
 static const command_flag_t START_FLAGS[] = {
-    {.name = "bundle", .kind = FLAG_TEXT, .value = "BUNDLE", .help = "this bundle in place of the spec's"}, NAME, WAIT, TIMEOUT};
+    {.name = "bundle", .kind = FLAG_TEXT, .value = "BUNDLE", .help = "this bundle in place of the spec's"}, NAME, REASON, WAIT, TIMEOUT};
 static const command_flag_t WATCH_FLAGS[] = {
     {.name = "timeout", .kind = FLAG_DURATION, .value = "TIME", .help = "give up watching after this, exit code 5"}};
 static const command_flag_t LIST_FLAGS[] = {

@@ -48,7 +48,14 @@ static void next_wave(engine_t *engine, run_t *run, const event_t *event, effect
     open_current(engine, run, event, effects);
 }
 
+/* Waves first: one whose tasks are all withdrawn has not passed. One that failed keeps saying so
+ * until the end: it may have to be rolled back. */
 static void withdraw(engine_t *engine, run_t *run, const event_t *event, effects_t *effects) {
+    for (uint32_t w = 0; w < run->rollout->wave_count; w++) {
+        if (run->rollout->waves[w].state != WAVE_FAILED) {
+            waves_apply(engine, run, w, WAVE_EVENT_CANCELLED, event, effects);
+        }
+    }
     for (uint32_t i = 0; i < run->rollout->task_count; i++) {
         tasks_apply(engine, run, i, TASK_EVENT_WITHDRAWN, event, effects);
     }

@@ -199,7 +199,8 @@ void tasks_report(engine_t *engine, run_t *run, uint32_t ordinal, const event_t 
         set_text(&task->error, report->error);
         memset(task->sqlstate, 0, sizeof task->sqlstate);
         if (report->sqlstate != NULL) {
-            strncpy(task->sqlstate, report->sqlstate, sizeof task->sqlstate - 1);
+            memcpy(task->sqlstate, report->sqlstate,
+                   strnlen(report->sqlstate, sizeof task->sqlstate - 1));
         }
     } else if (report->event == TASK_EVENT_DONE || report->event == TASK_EVENT_NOT_NEEDED) {
         forget_error(task);

@@ -293,7 +293,8 @@ status_t bundles_want(hub_t *self, const listener_message_t *from, const Drover_
     bundle_part_read_t read = {0};
     error_t problem = {0};
     if (store_bundle_read(self->options.store, &part, &read, &problem) != STATUS_OK) {
-        log_error("bundle not read", &problem);
+        log_warning("bundle not read", "peer", from->peer->name, "code",
+                    error_code_text(problem.code), "reason", problem.message);
     }
     Drover__BundleChunk chunk = DROVER__BUNDLE_CHUNK__INIT;
     chunk.digest = want->digest;

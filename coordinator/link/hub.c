@@ -1,4 +1,5 @@
 /* hub.c: see hub.h. One transaction of many messages: begin, take in, settle, give up. */
+#include "common/base/failpoint.h"
 #include "common/crypto/random.h"
 #include "coordinator/link/internal.h"
 #include "coordinator/store/store_agent.h"
@@ -238,8 +239,13 @@ static status_t write_all(hub_t *self, error_t *err) {
     if (self->effects.failed) {
         return error_set(err, ERROR_NO_MEMORY, "out of memory for the engine's effects");
     }
-    return store_in_transaction(self->options.store) ? store_commit(self->options.store, err)
-                                                     : STATUS_OK;
+    if (!store_in_transaction(self->options.store)) {
+        return STATUS_OK;
+    }
+    FAILPOINT("coordinator.before-commit");
+    TRY(store_commit(self->options.store, err));
+    FAILPOINT("coordinator.after-commit");
+    return STATUS_OK;
 }
 
 void hub_settle(hub_t *self) {
@@ -257,6 +263,7 @@ void hub_settle(hub_t *self) {
     carry_release(self);
     effects_clear(&self->effects);
     send_outgoing(self);
+    FAILPOINT("coordinator.sent");
 }
 
 /* ------------------------------------------------------------------ taking in */

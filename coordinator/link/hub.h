@@ -33,7 +33,6 @@ typedef struct hub_options {
     store_t *store;
     store_identity_t identity; /* as store_start answered it */
     const sign_secret_t *sign; /* coordinator's key */
-    bool quiet;                /* tests: no log lines but errors */
 } hub_options_t;
 
 /* Build the engine from the store: open rollouts, leases of the clusters. */

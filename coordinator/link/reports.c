@@ -193,12 +193,13 @@ static status_t write_recovery(hub_t *self, const session_t *session, const take
     return store_recovery_put(self->options.store, &row, err);
 }
 
-/* SQL that ran on a tenant stands in the audit log: who, what, which bytes, with which result. */
+/* SQL that ran on a tenant stands in the audit log: who, what, which bytes, with which result. A
+ * report names a script only once it ran; one that failed may name none. */
 static status_t write_audit(hub_t *self, const session_t *session, const taken_t *taken,
                             const char *address, error_t *err) {
     const Drover__Report *report = taken->report;
-    bool over = report->outcome != DROVER__OUTCOME__OUTCOME_STARTED;
-    if (digest_is_null(&taken->sql) || !over) {
+    bool failed = report->final && taken->code != ERROR_NONE && outcome_step_changes(report->step);
+    if (digest_is_null(&taken->sql) && !failed) {
         return STATUS_OK;
     }
     const task_t *task = engine_task(self->engine, &taken->job);

@@ -182,8 +182,10 @@ status_t verbs_history(call_t *call, error_t *err) {
         .tenant = tenant.id, .before = place.before_sequence, .limit = call->row_limit + 1};
     TRY(store_report_each(call->store, &report_page, take_report, &reports, err));
     TRY(store_audit_each(call->store, &audit_page, take_audit, &audits, err));
-    row_text(&call->document, "tenant", tenant.name);
-    row_ident(&call->document, "tenant_id", &tenant.id);
+    if (place.before_us == 0 && place.before_sequence == 0) { /* the first page */
+        row_text(&call->document, "tenant", tenant.name);
+        row_ident(&call->document, "tenant_id", &tenant.id);
+    }
     call_array(call, "events");
     return merge(call, &reports, &audits, place, err);
 }

@@ -223,6 +223,9 @@ status_t verbs_rollout_report(call_t *call, error_t *err) {
     if (after == NULL) {
         TRY(status_write(call, found.rollout, err));
         write_spec(found.rollout, &call->document);
+        /* here `tasks` is the list of them */
+        (void)json_object_del(call->document.json, "tasks");
+        row_number(&call->document, "task_count", found.rollout->task_count);
     }
     if (strcmp(place.text, "events") == 0) {
         return write_events(call, found.rollout, place.number, err);

@@ -46,7 +46,7 @@ def test_agent_killed(fleet, postgres, point):
     agent.wait_for_line(r"^failpoint ")
     agent.wait()
     fleet.start_agent("one")
-    assert rollouts.follow(fleet, rollout)["state"] == "succeeded"
+    rollouts.assert_ends(fleet, rollout, "succeeded")
     effects.assert_applied_once(postgres, name, COUNT)
     effects.assert_nothing_left(postgres, name)
 
@@ -69,7 +69,7 @@ def test_coordinator_killed(fleet, postgres, point):
     newest = max(started, key=lambda row: row["created_us"]) if started else None
     if newest is None or not tasks_of(fleet, newest["rollout"], name):
         newest = {"rollout": rollouts.start(fleet, spec)}
-    assert rollouts.follow(fleet, newest["rollout"])["state"] == "succeeded"
+    rollouts.assert_ends(fleet, newest["rollout"], "succeeded")
     effects.assert_applied_once(postgres, name, COUNT)
     effects.assert_nothing_left(postgres, name)
 

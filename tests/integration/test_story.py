@@ -32,12 +32,12 @@ def test_story(fleet, postgres):
     plan = fleet.ok("rollout", "plan", spec, "-o", "json").json
     assert [wave["tenants"] for wave in plan["waves"]] == [2, 2, 4]
     first = rollouts.start(fleet, spec)
-    assert rollouts.follow(fleet, first)["state"] == "succeeded"
+    rollouts.assert_ends(fleet, first, "succeeded")
     assert {position(postgres, tenant) for tenant in TENANTS} == {12}
 
     # Again: everything is at the head, and nobody is asked.
     again = rollouts.start(fleet, spec)
-    assert rollouts.follow(fleet, again)["state"] == "succeeded"
+    rollouts.assert_ends(fleet, again, "succeeded")
     del bundle
 
 

@@ -49,4 +49,4 @@ def assert_nothing_left(postgres, database):
     assert postgres.value("SELECT count(*) FROM pg_index WHERE NOT indisvalid", database) == 0
     assert postgres.value(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND usename = 'drover'"
-        " AND state <> 'idle'", database, values=(database,)) == 0
+        " AND state LIKE 'idle in transaction%%'", database, values=(database,)) == 0

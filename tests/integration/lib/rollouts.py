@@ -31,3 +31,13 @@ def follow(fleet, rollout, until=RESTING):
 def baseline(fleet, select="all", at="empty", application="shop"):
     return fleet.ok("baseline", "--select", select, "--at", at, "--application", application,
                     "--yes", "--wait")
+
+
+def assert_ends(fleet, rollout, state):
+    """Follow a rollout to its rest; where that is another one, show why."""
+    last = follow(fleet, rollout)
+    if last["state"] != state:
+        failures = fleet.ok("rollout", "failures", rollout).out
+        raise AssertionError(f"{last['state']}, not {state}: {last['reason']}\n{failures}\n"
+                             f"{fleet.output()[-20000:]}")
+    return last

@@ -247,7 +247,9 @@ fake_t *fake_start(const fake_options_t *options, const fake_reply_t *replies, s
     assert_int_equal(transport_start(&err), STATUS_OK);
     (void)strcpy(self->folder, "/tmp/drover_cli_XXXXXX");
     assert_non_null(mkdtemp(self->folder));
-    memcpy(self->replies, replies, count * sizeof *replies);
+    if (count > 0) {
+        memcpy(self->replies, replies, count * sizeof *replies);
+    }
     self->reply_count = count;
     self->stranger = options->stranger;
     self->absent = options->absent;

@@ -31,6 +31,12 @@ static void test_round(void **state) {
     assert_int_equal(stat(path, &about), 0);
     assert_int_equal(about.st_mode & 0777, 0600);
 
+    char taken[80];
+    (void)snprintf(taken, sizeof taken, "%s/taken", folder);
+    assert_int_equal(mkdir(taken, 0700), 0);
+    assert_int_equal(file_replace(taken, &text, &err), STATUS_ERROR); /* a folder stands there */
+    assert_int_equal(rmdir(taken), 0);
+
     buffer_t small = {.limit = 4};
     assert_int_equal(file_read(path, &small, &err), STATUS_ERROR);
     assert_int_equal(err.code, ERROR_BOUND);

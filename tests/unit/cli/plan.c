@@ -22,7 +22,8 @@ static const char PLAN[] =
     "\"max_parallel\":3,\"soak_us\":300000000,\"on_failure\":\"pause\",\"budget\":0},"
     "{\"number\":1,\"name\":\"rest\",\"tenants\":0,\"work\":0,\"on_failure\":\"continue\"}],"
     "\"tenants\":[{\"name\":\"acme\",\"cluster\":\"eu\",\"database\":\"acme_db\",\"wave\":0,"
-    "\"from_version\":\"\",\"to_version\":\"V042\",\"steps\":2}],"
+    "\"from_version\":\"\",\"to_version\":\"V042\",\"steps\":2},"
+    "{\"name\":\"zeta\",\"database\":\"zeta_db\",\"wave\":1}],"
     "\"passed_over\":[{\"name\":\"done\",\"wave\":0,\"from_version\":\"V042\","
     "\"observed_us\":1772334000000000}],"
     "\"refused\":[{\"name\":\"odd\",\"from_version\":\"V050\",\"code\":\"DRV-3023\","
@@ -58,8 +59,11 @@ static void test_shows(void **state) {
     has(text, "WARNING: careful\\x1b");
     has(text, "wave 1 'canary': 1 of 2 tenants with work, canary, 3 at once, then soaks for 5m 0s; "
               "more than 0 failed: pause");
-    has(text, "acme");
-    has(text, "acme_db");
+    const char *second = strstr(text, "wave 2 'rest'");
+    assert_non_null(second);
+    assert_true(strstr(text, "acme_db") < second); /* each tenant under its own wave, once */
+    assert_null(strstr(strstr(text, "acme_db") + 1, "acme_db"));
+    has(second, "zeta_db");
     has(text, "(empty)");
     has(text, "DRV-3023");
     has(text, "is ahead");

@@ -2,6 +2,7 @@
 #include "tests/unit/cli/fake.h"
 #include "common/migration/bundle.h"
 
+#include <jansson.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>

@@ -248,6 +248,20 @@ static void test_turns(void **state) {
     fake_stop(&fake);
 }
 
+/* An order without an answer may have been obeyed: that is said, and it is the same order again. */
+static void test_unanswered_order(void **state) {
+    const fake_reply_t replies[] = {{.verb = "rollout.stop", .silent = true}};
+    fake_t *fake = fake_start(&(fake_options_t){.timeout = "200ms"}, replies, 1);
+    (void)state;
+    fake_run_t run = RUN(fake, "rollout", "stop", "1f3a");
+    assert_int_equal(run.err.code, ERROR_WIRE_TIMEOUT);
+    assert_int_equal(run.exit_code, 5);
+    has(run.errors, "may have been carried out");
+    assert_int_equal(fake_ids(fake), 1);
+    fake_run_free(&run);
+    fake_stop(&fake);
+}
+
 static void test_report(void **state) {
     const fake_reply_t replies[] = {{.verb = "rollout.report",
                                      .document = "{\"name\":\"app V042\",\"tasks\":[{\"name\":"
@@ -277,7 +291,7 @@ int main(void) {
         cmocka_unit_test(test_nobody_to_ask), cmocka_unit_test(test_asked),
         cmocka_unit_test(test_yes),           cmocka_unit_test(test_status),
         cmocka_unit_test(test_failures),      cmocka_unit_test(test_turns),
-        cmocka_unit_test(test_report),
+        cmocka_unit_test(test_report),        cmocka_unit_test(test_unanswered_order),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

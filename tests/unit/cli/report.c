@@ -14,7 +14,7 @@ static void test_markdown(void **state) {
     error_t err = {0};
     buffer_t text = {0};
     json_t *report = json_loads(
-        "{\"rollout\":\"1f3a\",\"name\":\"app *V042*\",\"state\":\"failed\",\"tasks\":2,"
+        "{\"rollout\":\"1f3a\",\"name\":\"app *V042*\",\"state\":\"failed\",\"task_count\":2,"
         "\"counts\":{\"failed\":1,\"gone\":0},\"started_us\":1772334000000000,"
         "\"spec\":\"select: all\\n```\\nbreak\",\"tasks_\":0,"
         "\"waves\":[{\"name\":\"all\",\"state\":\"failed\",\"tasks\":2}],"
@@ -27,6 +27,7 @@ static void test_markdown(void **state) {
     assert_non_null(strstr(page, "# Rollout app \\*V042\\*\n"));
     assert_non_null(strstr(page, "| Started | 2026-03-01 03:00:00Z |"));
     assert_non_null(strstr(page, "| Tenants failed | 1 |"));
+    assert_non_null(strstr(page, "| Tenants | 2 |"));
     assert_null(strstr(page, "Tenants gone"));
     assert_non_null(strstr(page, "| all | failed | 2 |"));
     assert_non_null(strstr(page, "| a\\|b | - | x\\\\x0ay |"));

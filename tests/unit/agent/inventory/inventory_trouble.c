@@ -132,6 +132,32 @@ static void test_rights(void **state) {
     bench_stop(&bench);
 }
 
+/* One connection that fails says little of a tenant that is known; two in a row do. */
+static void test_full_house(void **state) {
+    (void)state;
+    bench_t bench;
+    scratch_database(&scratch, "fu_a");
+    start(&bench, "user: drover", "    tenants: {pattern: fu_*}\n");
+    bench_settle(&bench);
+    (void)bench_tell(&bench, true, 500, "");
+    (void)scratch_run(super, "ALTER DATABASE fu_a CONNECTION LIMIT 0");
+    bench_pass(&bench, 601);
+    assert_int_equal(bench_tell(&bench, false, 500, "").tenants, 0);
+    bench_pass(&bench, 2);
+    bench_telling_t told = bench_tell(&bench, false, 500, "fu_a");
+    assert_true(told.tenants == 1 && told.said.gone == 0);
+    assert_string_equal(told.said.problem_code,
+                        error_code_text(bench_tenant(&bench, "fu_a")->problem_code));
+    assert_non_null(strstr(told.said.problem, "too many connections"));
+    assert_true(inventory_is_complete(bench.inventory));
+    (void)scratch_run(super, "ALTER DATABASE fu_a CONNECTION LIMIT -1");
+    bench_pass(&bench, 61);
+    told = bench_tell(&bench, false, 500, "fu_a");
+    assert_true(told.tenants == 1);
+    assert_string_equal(told.said.problem_code, "");
+    bench_stop(&bench);
+}
+
 static bool has_problem(bench_t *bench, void *context) {
     (void)context;
     return inventory_cluster(bench->inventory, 0)->problem_code != ERROR_NONE;
@@ -184,6 +210,11 @@ static bool is_primary(bench_t *bench, void *context) {
            inventory_is_complete(bench->inventory);
 }
 
+static void must_not_be(const inventory_tenant_t *tenant, void *context) {
+    (void)context;
+    fail_msg("%s is listed", tenant->database);
+}
+
 /* A standby's ledgers lag behind: they are not read and not told, and absence there says nothing.
  * After the promotion everybody is read again. */
 static void test_standby(void **state) {
@@ -202,11 +233,16 @@ static void test_standby(void **state) {
     bench_pass(&bench, 61);
     bench_run(&bench, is_standby, NULL);
     unsigned connections = bench_connections(&bench);
-    bench_pass(&bench, 601);
+    bench_pass(&bench, 61);
     assert_int_equal(bench_connections(&bench), connections + 1);
     assert_false(inventory_is_complete(bench.inventory));
     bench_telling_t told = bench_tell(&bench, true, 500, "");
     assert_true(!told.full && told.tenants == 0);
+    bench_t newcomer;
+    start(&newcomer, "user: drover", "    tenants: {pattern: sb_*}\n");
+    bench_settle(&newcomer);
+    inventory_each(newcomer.inventory, must_not_be, NULL);
+    bench_stop(&newcomer);
     scratch_control(&scratch, "promote");
     bench_pass(&bench, 6);
     bench_run(&bench, is_primary, NULL);
@@ -243,9 +279,10 @@ static void test_other_server(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_password),     cmocka_unit_test(test_clone),
-        cmocka_unit_test(test_rights),       cmocka_unit_test(test_server_away),
-        cmocka_unit_test(test_other_server), cmocka_unit_test(test_standby),
+        cmocka_unit_test(test_password),    cmocka_unit_test(test_clone),
+        cmocka_unit_test(test_rights),      cmocka_unit_test(test_full_house),
+        cmocka_unit_test(test_server_away), cmocka_unit_test(test_other_server),
+        cmocka_unit_test(test_standby),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

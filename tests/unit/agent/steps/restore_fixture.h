@@ -64,6 +64,11 @@ void room_migrate(const char *script);
 /* What the tenant's harness knows: its head and token may be changed by tests. */
 struct tenant *room_tenant(void);
 
+/* Waits until nobody but the asker is in a session of the login's. */
+#define ROOM_ALONE                                                                                 \
+    "DO $$ BEGIN WHILE EXISTS (SELECT FROM pg_stat_activity WHERE usename = 'drover') LOOP "       \
+    "PERFORM pg_sleep(0.02); PERFORM pg_stat_clear_snapshot(); END LOOP; END $$"
+
 /* A connection that a test leaves open. */
 connection_t *room_connect(const char *database, const char *user);
 

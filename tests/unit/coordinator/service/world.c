@@ -1,5 +1,6 @@
 /* world.c: see world.h. */
 #include "tests/unit/coordinator/service/world.h"
+#include "common/migration/bundle.h"
 #include "coordinator/store/store_agent.h"
 #include "coordinator/store/store_audit.h"
 #include "coordinator/store/store_bundle.h"
@@ -7,35 +8,46 @@
 enum { ROOM = 256 };
 
 static void begin(world_t *w) {
-    OK(w->f, store_begin(w->f->store, &w->f->err));
+    OK(w, store_begin(w->store, &w->err));
 }
 
 static void commit(world_t *w) {
-    OK(w->f, store_commit(w->f->store, &w->f->err));
+    OK(w, store_commit(w->store, &w->err));
 }
 
-int world_set_up(void **state) {
-    void *fixture = NULL;
-    if (fixture_set_up(&fixture) != 0) {
-        return -1;
+void world_ok(const world_t *w, status_t status, const char *call, int line) {
+    if (status != STATUS_OK) {
+        char text[1024];
+        print_error("line %d: %s: %s\n", line, call, error_line(&w->err, text, sizeof text));
+        fail();
     }
-    world_t *w = calloc(1, sizeof *w);
-    engine_options_t options = {.lease_us = 30000000,
-                                .unreachable_us = 15000000,
-                                .retry = {.first_ms = 100, .most_ms = 1000}};
-    w->f = fixture;
-    w->now_us = 1000000000;
-    w->engine = engine_new(&options);
-    w->service = service_new(w->f->store, &w->engine, &(service_options_t){0});
+}
+
+static void enroll(world_t *w) {
     cluster_row_t clusters[] = {{.system_identifier = CLUSTER, .name = "east"},
                                 {.system_identifier = OTHER_CLUSTER, .name = "west"}};
     agent_row_t agent = {.key = key_of(1), .name = "host1", .last_seen_us = w->now_us};
     agent_hello_t hello;
     begin(w);
-    OK(w->f, store_agent_hello(w->f->store, &agent, &hello, &w->f->err));
-    OK(w->f, store_cluster_put(w->f->store, &clusters[0], &w->f->err));
-    OK(w->f, store_cluster_put(w->f->store, &clusters[1], &w->f->err));
+    OK(w, store_agent_hello(w->store, &agent, &hello, &w->err));
+    OK(w, store_cluster_put(w->store, &clusters[0], &w->err));
+    OK(w, store_cluster_put(w->store, &clusters[1], &w->err));
     commit(w);
+}
+
+int world_set_up(void **state) {
+    static const engine_options_t OPTIONS = {.lease_us = 30000000,
+                                             .unreachable_us = 15000000,
+                                             .retry = {.first_ms = 100, .most_ms = 1000}};
+    world_t *w = calloc(1, sizeof *w);
+    if (w == NULL || catalog_set_up(w) != 0) {
+        free(w);
+        return -1;
+    }
+    w->now_us = 1000000000;
+    w->engine = engine_new(&OPTIONS);
+    w->service = service_new(w->store, &w->engine, &(service_options_t){0});
+    enroll(w);
     (void)world_push(w, "migrations/example", "app");
     *state = w;
     return 0;
@@ -49,22 +61,21 @@ static void forget_answer(world_t *w) {
 
 int world_tear_down(void **state) {
     world_t *w = *state;
-    void *fixture = w->f;
     forget_answer(w);
     effects_free(&w->effects);
     service_destroy(&w->service);
     engine_destroy(&w->engine);
+    int answer = catalog_tear_down(w);
     free(w);
-    return fixture_tear_down(&fixture);
+    return answer;
 }
 
 digest_t world_push(world_t *w, const char *folder, const char *application) {
     CLEANUP(directory_destroy_p) directory_t *directory = NULL;
     CLEANUP(bundle_destroy_p) bundle_t *bundle = NULL;
-    statement_options_t options = {0};
     bundle_options_t about = {.application = application};
-    OK(w->f, directory_load(folder, &options, &directory, &w->f->err));
-    OK(w->f, bundle_build(directory, &about, &bundle, &w->f->err));
+    OK(w, directory_load(folder, NULL, &directory, &w->err));
+    OK(w, bundle_build(directory, &about, &bundle, &w->err));
     text_span_t bytes = bundle_bytes(bundle);
     size_t count = bundle_count(bundle);
     bundle_row_t row = {.digest = *bundle_digest(bundle),
@@ -76,7 +87,7 @@ digest_t world_push(world_t *w, const char *folder, const char *application) {
                         .pushed_us = w->now_us++};
     bool fresh = false;
     begin(w);
-    OK(w->f, store_bundle_put(w->f->store, &row, bytes.data, &fresh, &w->f->err));
+    OK(w, store_bundle_put(w->store, &row, bytes.bytes, &fresh, &w->err));
     commit(w);
     return row.digest;
 }
@@ -93,14 +104,14 @@ static void put(world_t *w, const world_tenant_t *from) {
     if (from->position > 0) {
         (void)snprintf(version, sizeof version, "V%03d", from->position);
     }
-    application_row_t application = {.application =
-                                         from->application != NULL ? from->application : "app",
-                                     .generation = 1,
-                                     .position = (uint32_t)(from->position > 0 ? from->position : 0),
-                                     .version = version,
-                                     .ledger_sequence = w->now_us,
-                                     .ledger_digest = digest_of((uint32_t)w->now_us),
-                                     .observed_us = w->now_us};
+    application_row_t application = {
+        .application = from->application != NULL ? from->application : "app",
+        .generation = 1,
+        .position = (uint32_t)(from->position > 0 ? from->position : 0),
+        .version = version,
+        .ledger_sequence = w->now_us,
+        .ledger_digest = digest_of((uint32_t)w->now_us),
+        .observed_us = w->now_us};
     tenant_row_t row = {.id = id_of(from->n),
                         .name = from->name,
                         .system_identifier = from->cluster != 0 ? from->cluster : CLUSTER,
@@ -117,7 +128,7 @@ static void put(world_t *w, const world_tenant_t *from) {
                         .applications = &application,
                         .application_count = from->position >= 0 ? 1 : 0};
     tenant_change_t change;
-    OK(w->f, store_tenant_put(w->f->store, &row, &change, &w->f->err));
+    OK(w, store_tenant_put(w->store, &row, &change, &w->err));
 }
 
 void world_put(world_t *w, const world_tenant_t *tenant) {
@@ -145,22 +156,21 @@ static void carry_out(world_t *w) {
         effect_t effect = w->effects.items[i];
         switch (effect.kind) {
         case EFFECT_SAVE_ROLLOUT:
-            OK(w->f, store_rollout_save(w->f->store, effect.rollout, &w->f->err));
+            OK(w, store_rollout_save(w->store, effect.rollout, &w->err));
             effect.rollout->dirty = false;
             break;
         case EFFECT_SAVE_WAVE:
-            OK(w->f, store_rollout_save_wave(w->f->store, effect.rollout, effect.wave, &w->f->err));
+            OK(w, store_rollout_save_wave(w->store, effect.rollout, effect.wave, &w->err));
             effect.rollout->waves[effect.wave].dirty = false;
             break;
         case EFFECT_SAVE_TASK:
-            OK(w->f, store_rollout_save_task(w->f->store, &effect.rollout->tasks[effect.task],
-                                             &w->f->err));
+            OK(w, store_rollout_save_task(w->store, &effect.rollout->tasks[effect.task], &w->err));
             effect.rollout->tasks[effect.task].dirty = false;
             break;
         case EFFECT_ROLL_BACK:
-            OK(w->f, service_roll_back_wave(w->service, effect.rollout, effect.wave,
-                                            &(service_moment_t){w->now_us, w->now_us}, NULL,
-                                            &w->effects, &w->f->err));
+            OK(w, service_roll_back_wave(w->service, effect.rollout, effect.wave,
+                                         &(service_moment_t){w->now_us, w->now_us}, NULL,
+                                         &w->effects, &w->err));
             break;
         case EFFECT_AUDIT:
         case EFFECT_SEND_JOB:
@@ -178,7 +188,7 @@ void world_check(world_t *w) {
     for (size_t i = 0; i < engine_rollout_count(w->engine); i++) {
         const rollout_t *have = engine_rollout_at(w->engine, i);
         rollout_t *stored = NULL;
-        OK(w->f, store_rollout_load(w->f->store, &have->id, &stored, &w->f->err));
+        OK(w, store_rollout_load(w->store, &have->id, &stored, &w->err));
         assert_int_equal(stored->state, have->state);
         assert_int_equal(stored->current_wave, have->current_wave);
         assert_int_equal(stored->finished_us, have->finished_us);
@@ -213,7 +223,7 @@ static void put_question(world_t *w, const char *verb, const char *arguments) {
                                    .boot_us = w->now_us};
     forget_answer(w);
     begin(w);
-    OK(w->f, service_answer(w->service, &question, &w->answer, &w->effects, &w->f->err));
+    OK(w, service_answer(w->service, &question, &w->answer, &w->effects, &w->err));
     carry_out(w);
     commit(w);
     world_check(w);
@@ -256,10 +266,10 @@ void refused(world_t *w, const char *code, const char *verb, const char *format,
     free(arguments);
 }
 
-static void join(json_t *all, const json_t *page) {
+static void join(json_t *all, json_t *page) {
     const char *key = NULL;
     json_t *value = NULL;
-    json_object_foreach((json_t *)page, key, value) {
+    json_object_foreach(page, key, value) {
         assert_true(json_is_array(value)); /* the rest stands in the first page alone */
         json_t *list = json_object_get(all, key);
         if (list == NULL) {
@@ -330,7 +340,7 @@ size_t size_of(const json_t *object, const char *path) {
 
 rollout_t *world_rollout(world_t *w) {
     ident_t id;
-    OK(w->f, ident_parse(text_of(w->document, "rollout"), &id, &w->f->err));
+    OK(w, ident_parse(text_of(w->document, "rollout"), &id, &w->err));
     rollout_t *rollout = engine_rollout(w->engine, &id);
     assert_non_null(rollout);
     return rollout;
@@ -371,9 +381,11 @@ uint32_t world_dispatch(world_t *w) {
 
 /* What inventory learns from a report's state. */
 static void report_tenant(world_t *w, const task_t *task, const char *application) {
-    char version[16];
+    char version[16] = "";
     head_verdict_t verdict;
-    (void)snprintf(version, sizeof version, task->position > 0 ? "V%03u" : "", task->position);
+    if (task->position > 0) {
+        (void)snprintf(version, sizeof version, "V%03u", task->position);
+    }
     application_row_t row = {.application = application,
                              .generation = 1,
                              .position = task->position,
@@ -382,7 +394,7 @@ static void report_tenant(world_t *w, const task_t *task, const char *applicatio
                              .ledger_digest = digest_of((uint32_t)w->now_us),
                              .observed_us = w->now_us};
     tenant_report_t report = {.tenant = task->tenant, .application = &row};
-    OK(w->f, store_tenant_reported(w->f->store, &report, &verdict, &w->f->err));
+    OK(w, store_tenant_reported(w->store, &report, &verdict, &w->err));
 }
 
 static void report(world_t *w, rollout_t *rollout, task_t *task, const world_outcome_t *outcomes) {

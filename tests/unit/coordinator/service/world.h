@@ -5,19 +5,21 @@
 #ifndef DROVER_TESTS_SERVICE_WORLD_H
 #define DROVER_TESTS_SERVICE_WORLD_H
 
-#include "common/migration/bundle.h"
 #include "coordinator/engine/engine.h"
 #include "coordinator/service/service.h"
 #include "coordinator/store/store_rollout.h"
 #include "coordinator/store/store_tenant.h"
-#include "tests/unit/coordinator/store/fixture.h"
+#include "tests/unit/base/cmocka_all.h"
 
 #include <jansson.h>
 
 enum { CLUSTER = 42, OTHER_CLUSTER = 43, HEAD = 10 };
 
 typedef struct world {
-    fixture_t *f;
+    void *fixture;   /* of tests/unit/coordinator/store */
+    char folder[32]; /* removed in the end with all that is in it */
+    store_t *store;
+    error_t err;
     engine_t *engine;
     service_t *service;
     effects_t effects;
@@ -27,6 +29,18 @@ typedef struct world {
     service_answer_t answer; /* of the last question */
     json_t *document;        /* the same, parsed; NULL where it was refused */
 } world_t;
+
+/* The store's own fixture, and SQL past its functions; see catalog.c. */
+int catalog_set_up(world_t *w);
+int catalog_tear_down(world_t *w);
+void catalog_exec(world_t *w, const char *sql);
+ident_t id_of(uint32_t n);
+agent_key_t key_of(uint32_t n);
+digest_t digest_of(uint32_t n);
+
+/* A call that must succeed; its error is printed where it does not. */
+#define OK(w, call) world_ok(w, call, #call, __LINE__)
+void world_ok(const world_t *w, status_t status, const char *call, int line);
 
 int world_set_up(void **state);
 int world_tear_down(void **state);

@@ -1,0 +1,315 @@
+"""The benches: Drover against floors of their own, as ratios measured in one run.
+
+Contenders take turns, round by round, on fresh copies of the same tenants, so that a machine that
+changes its speed changes it for all; a figure is the best round's. Prints a table and, with
+--write, puts it into docs/PERFORMANCE.md.
+"""
+import argparse
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+sys.path[:0] = [str(ROOT / "tests" / "integration"), str(HERE / "lib")]
+
+import chain  # noqa: E402
+from cluster import Cluster  # noqa: E402
+from lib import account, configs, rollouts  # noqa: E402
+from lib.fleet import Fleet  # noqa: E402
+from lib.process import clean_environment  # noqa: E402
+
+BENCHES = ("apply", "undo", "look", "head", "backup", "dispatch")
+NO_POINT = {"recovery_point": {"policy": "none", "reason": "throwaway data"}}
+MARKS = ("<!-- figures begin -->", "<!-- figures end -->")
+
+
+def tool(name):
+    return str(Path(os.environ["DROVER_BIN_DIR"]) / name)
+
+
+class Table:
+    def __init__(self):
+        self.rows = []
+
+    def add(self, what, ours, floor, limit=None, note=""):
+        ratio = ours / floor
+        said = "" if limit is None else f"{limit:.2f}"
+        verdict = "" if limit is None else ("holds" if ratio <= limit else "missed")
+        self.rows.append((what, f"{ours:.2f}", f"{floor:.2f}", f"{ratio:.2f}", said, verdict, note))
+        print(f"{what}: {ours:.2f} against {floor:.2f}: {ratio:.2f} {said} {verdict} {note}",
+              flush=True)
+
+    def fact(self, what, text):
+        self.rows.append((what, text, "", "", "", "", ""))
+        print(f"{what}: {text}", flush=True)
+
+    def markdown(self):
+        head = ("what", "ours", "floor", "ratio", "at most", "", "")
+        lines = ["| " + " | ".join(row) + " |" for row in
+                 [head, tuple("---" for _ in head), *self.rows]]
+        return "\n".join(lines)
+
+
+class Bench:
+    def __init__(self, options):
+        self.options = options
+        self.folder = account.make_folder("drover-bench-")
+        self.cluster = Cluster(self.folder).prepare()
+        self.migrations = chain.write(self.folder / "migrations", options.verify)
+        self.templates = {}
+        self.table = Table()
+        self.number = 0
+
+    def close(self):
+        self.cluster.remove()
+        account.remove_folder(self.folder)
+
+    def tenants(self, rows, count):
+        """Fresh tenants, each connected to once: a new database's first session builds caches."""
+        if rows not in self.templates:
+            self.templates[rows] = self.cluster.make_template(rows)
+        self.number += 1
+        names = [f"t{self.number}_{i:05d}" for i in range(count)]
+        self.cluster.make_tenants(self.templates[rows], names)
+        for name in names:
+            self.cluster.connect(name, "tenant_owner").close()
+        return names
+
+    def floor(self, mode, names):
+        """Milliseconds a tenant."""
+        done = subprocess.run(
+            [tool("apply_floor"), mode, str(self.options.connections), self.cluster.conninfo(),
+             str(self.migrations)], input="".join(f"{name}\n" for name in names), text=True,
+            capture_output=True, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(done.stderr)
+        return float(done.stdout.split()[1])
+
+    def psql(self, names):
+        script = self.folder / "all.sql"
+        script.write_text("".join(
+            f"SELECT pg_advisory_xact_lock(4711);\n{sql}\nINSERT INTO floor_history (position, "
+            f"name, digest) VALUES ({number}, '{name}', '\\x00');\n"
+            for number, (name, sql, _) in enumerate(chain.CHAIN, 1)))
+        begin = time.monotonic()
+        subprocess.run(["xargs", f"-P{self.options.connections}", "-I{}", "psql", "-qX1", "-v",
+                        "ON_ERROR_STOP=1", "-f", str(script),
+                        f"{self.cluster.conninfo()} dbname={{}}"], input="\n".join(names),
+                       text=True, check=True, stdout=subprocess.DEVNULL, env=clean_environment())
+        return (time.monotonic() - begin) * 1000 / len(names)
+
+    def fleet(self, names):
+        cluster = configs.cluster(self.cluster, names, parallel=self.options.connections,
+                                  connection={"host": self.cluster.socket_folder})
+        self.number += 1
+        return Fleet(self.folder / f"fleet{self.number}", {"one": [cluster]},
+                     coordinator_changes={"heartbeat": "1s"}, agent_changes={"heartbeat": "1s"})
+
+    def rollout(self, fleet, names, spec):
+        """Milliseconds a tenant, from the order's acceptance to the rollout's end."""
+        begin = time.monotonic()
+        identifier = rollouts.start(fleet, spec)
+        end = rollouts.follow(fleet, identifier)
+        took = (time.monotonic() - begin) * 1000 / len(names)
+        assert end["state"] == "succeeded", end
+        return took, identifier
+
+    def roll_back(self, fleet, names):
+        begin = time.monotonic()
+        fleet.ok("rollback", "--select", "all", "--to", "V007", "--application", "bench", "--yes",
+                 "--wait", "--no-sql")
+        return (time.monotonic() - begin) * 1000 / len(names)
+
+    # The benches.
+
+    def apply(self, rows, count, undo):
+        """One round: floor, ours, psql on tenants of their own; figures by name."""
+        figures = {}
+        names = self.tenants(rows, count)
+        figures["floor"] = self.floor("apply", names)
+        if undo:
+            figures["undo floor"] = self.floor("undo=3", names)
+        self.cluster.drop_tenants(names)
+        names = self.tenants(rows, count)
+        with self.fleet(names) as fleet:
+            fleet.push_bundle(self.migrations, "bench")
+            rollouts.baseline(fleet, application="bench")
+            spec = fleet.write_spec("bench", **NO_POINT)
+            figures["ours"], _ = self.rollout(fleet, names, spec)
+            if undo:
+                figures["undo"] = self.roll_back(fleet, names)
+        self.cluster.drop_tenants(names)
+        names = self.tenants(rows, count)
+        figures["psql"] = self.psql(names)
+        self.cluster.drop_tenants(names)
+        return figures
+
+    def run_apply(self):
+        undo = "undo" in self.options.benches
+        for rows, limit in ((100, 1.35), (3000, 1.10)):
+            for count in self.options.tenants:
+                rounds = [self.apply(rows, count, undo) for _ in range(self.options.rounds)]
+                best = {name: min(r[name] for r in rounds) for name in rounds[0]}
+                what = f"apply ten, {count} tenants, {rows} rows (ms a tenant)"
+                self.table.add(what, best["ours"], best["floor"], limit)
+                self.table.add(f"psql under xargs, {count} tenants, {rows} rows", best["psql"],
+                               best["floor"])
+                if undo:
+                    self.table.add(f"undo three, {count} tenants, {rows} rows", best["undo"],
+                                   best["undo floor"], 1.25)
+
+    def run_sql(self):
+        """What the SQL alone adds, phase by phase; fingerprints apart."""
+        names = self.tenants(100, 60)
+        done = subprocess.run(
+            [tool("apply_sql"), self.cluster.conninfo("drover"), self.cluster.conninfo(),
+             str(self.migrations)], input="".join(f"{name}\n" for name in names), text=True,
+            capture_output=True, check=True)
+        print(done.stdout)
+        self.phases = done.stdout
+        self.cluster.drop_tenants(names)
+
+    def run_backup(self):
+        print("backup: not in this run", flush=True)
+
+    def swarm(self, fleet, agents, tenants, position):
+        """A swarm that is online and has told its tenants; its process."""
+        keys = fleet.keys["coordinator"]
+        process = subprocess.Popen(
+            [tool("swarm"), str(agents), str(tenants), str(position), fleet.address,
+             keys["curve"].public, keys["sign"].public], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, text=True, bufsize=1)
+        peers = [process.stdout.readline().split() for _ in range(agents)]
+        text = "".join(f"  - name: {name}\n    kind: agent\n    curve: {curve!r}\n    sign: {sign}\n"
+                       .replace("'", '"') for _, name, curve, sign in peers)
+        with open(fleet.folder / "peers.yaml", "a", encoding="utf-8") as file:
+            file.write(text)
+        return process
+
+    @staticmethod
+    def say(process, awaited):
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        return Bench.wait(process, awaited)
+
+    @staticmethod
+    def wait(process, awaited):
+        for line in process.stdout:
+            if line.startswith(awaited):
+                return line.split()
+        raise RuntimeError(f"the swarm ended before '{awaited}'")
+
+    @staticmethod
+    def memory(child):
+        text = Path(f"/proc/{child.pid}/status").read_text(encoding="utf-8")
+        return int(re.search(r"VmRSS:\s+(\d+)", text).group(1)) * 1024
+
+    def with_swarm(self, agents, tenants, position, order):
+        """Run `order(fleet, process)` with a coordinator and a swarm; memory is told apart."""
+        self.number += 1
+        fleet = Fleet(self.folder / f"fleet{self.number}", {},
+                      coordinator_changes={"heartbeat": "1s", "lease": "10s",
+                                           "unreachable_after": "30s"})
+        fleet.make_files()
+        process = self.swarm(fleet, agents, tenants, position)
+        try:
+            fleet.start_coordinator()
+            idle = self.memory(fleet.coordinator)
+            self.say(process, "online")
+            online = self.memory(fleet.coordinator)
+            self.say(process, "told")
+            told = self.memory(fleet.coordinator)
+            if position == 0:
+                self.table.fact("memory an idle agent", f"{(online - idle) / agents / 1024:.0f} KiB")
+                self.table.fact("memory a tenant",
+                                f"{(told - online) / agents / tenants / 1024:.2f} KiB")
+            return order(fleet, process)
+        finally:
+            process.kill()
+            process.wait()
+            fleet.stop()
+
+    def run_dispatch(self):
+        agents, each = 100, self.options.dispatch_tenants // 100
+        floor = float(subprocess.run([tool("dispatch_floor"), str(agents), "1", "3"], text=True,
+                                     capture_output=True, check=True).stdout)
+
+        def order(fleet, process):
+            fleet.push_bundle(self.migrations, "bench")
+            spec = fleet.write_spec("bench", **NO_POINT)
+            rollouts.start(fleet, spec)
+            _, jobs, seconds = self.wait(process, "jobs")
+            assert int(jobs) == agents * each, jobs
+            return int(jobs) / float(seconds)
+
+        rate = self.with_swarm(agents, each, 0, order)
+        self.table.add("raw CURVE round trips a second, against whole jobs a second", floor, rate,
+                       10.0, "100 simulated agents")
+
+    def run_head(self):
+        names = self.tenants(100, 200)
+        self.floor("apply", names)
+        floor = self.floor("look", names) * 10000 / 1000
+        self.cluster.drop_tenants(names)
+
+        def order(fleet, process):
+            del process
+            fleet.push_bundle(self.migrations, "bench")
+            spec = fleet.write_spec("bench", **NO_POINT)
+            begin = time.monotonic()
+            end = rollouts.follow(fleet, rollouts.start(fleet, spec))
+            assert end["state"] == "succeeded", end
+            return time.monotonic() - begin
+
+        took = self.with_swarm(10, 1000, len(chain.CHAIN), order)
+        self.table.add("all at head, 10,000 tenants, from inventory (s)", took, floor, 0.10)
+
+    def run(self):
+        for name in ("sql", *self.options.benches):
+            if name == "sql" and "apply" not in self.options.benches:
+                continue
+            runner = getattr(self, f"run_{name}", None)
+            if runner is not None:
+                runner()
+
+
+def machine():
+    model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text(encoding="utf-8"))
+    load = os.getloadavg()[0]
+    return (f"{os.cpu_count()} cores ({model.group(1) if model else 'unknown'}), load before "
+            f"{load:.1f}, PostgreSQL with fsync, local socket")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("benches", nargs="*", default=list(BENCHES), metavar="BENCH",
+                        help=f"of {', '.join(BENCHES)}; default all")
+    parser.add_argument("--tenants", type=lambda t: [int(n) for n in t.split(",")],
+                        default=[50, 200])
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--connections", type=int, default=os.cpu_count())
+    parser.add_argument("--dispatch-tenants", type=int, default=20000)
+    parser.add_argument("--verify", action="store_true", help="with verify scripts")
+    parser.add_argument("--write", action="store_true", help="into docs/PERFORMANCE.md")
+    options = parser.parse_args()
+    where = machine()
+    bench = Bench(options)
+    try:
+        bench.run()
+    finally:
+        bench.close()
+    print(f"\n{where}\n\n{bench.table.markdown()}")
+    if options.write:
+        path = ROOT / "docs" / "PERFORMANCE.md"
+        before, rest = path.read_text(encoding="utf-8").split(MARKS[0])
+        after = rest.split(MARKS[1])[1]
+        path.write_text(f"{before}{MARKS[0]}\n\n{where}\n\n{bench.table.markdown()}\n\n{MARKS[1]}"
+                        f"{after}", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
