@@ -59,6 +59,7 @@ typedef struct agent {
     ident_t snapshot;             /* its id */
     uint32_t part;                /* number of its next part */
     bool last_part;               /* the part that was sent last is its last */
+    int64_t forget_due_boot_us;   /* when the journal is next looked through for what is old */
     error_t failed;               /* why it stopped by itself */
 } agent_t;
 

@@ -54,8 +54,7 @@ void crew_attach(agent_t *agent) {
 bool crew_holds(const backup_manifest_t *manifest, void *context) {
     const agent_t *agent = context;
     for (const run_t *run = agent->runs; run != NULL; run = run->next_run) {
-        bool changes =
-            run->what.kind != JOB_KIND_PRUNE && run->what.kind != JOB_KIND_BACKUP_CHECK;
+        bool changes = run->what.kind != JOB_KIND_PRUNE && run->what.kind != JOB_KIND_BACKUP_CHECK;
         if (changes && ident_equal(&run->what.tenant, &manifest->tenant_id)) {
             return true;
         }

@@ -196,6 +196,22 @@ static void wake_late_sessions(agent_t *agent) {
     }
 }
 
+/* Finished jobs and acknowledged reports are kept for a month, so that a catalog that went back in
+ * time can be filled again; then they go, a look a day. */
+static void forget_old(agent_t *agent, int64_t boot_us) {
+    enum { KEEP_DAYS = 30, LOOK_HOURS = 24 };
+    error_t err = {0};
+    if (boot_us < agent->forget_due_boot_us) {
+        return;
+    }
+    agent->forget_due_boot_us = boot_us + LOOK_HOURS * INT64_C(3600) * US_PER_S;
+    int64_t before_us = clock_wall_us() - KEEP_DAYS * INT64_C(86400) * US_PER_S;
+    if (journal_forget(agent->journal, agent->acknowledged, before_us, &err) != STATUS_OK) {
+        log_error("old reports not forgotten", &err);
+    }
+    agent->must_commit = true;
+}
+
 static bool drained(const agent_t *agent) {
     for (const run_t *run = agent->runs; run != NULL; run = run->next_run) {
         if (run->begun) {
@@ -212,6 +228,9 @@ static int on_tick(zloop_t *loop, int timer, void *context) {
     inventory_now_t now = read_clocks();
     inventory_tick(agent->inventory, &now);
     wake_late_sessions(agent);
+    if (agent->welcomed) {
+        forget_old(agent, now.boot_us);
+    }
     crew_tick(agent);
     loop_settle(agent);
     link_tick(agent);

@@ -23,8 +23,9 @@ output_t output_choose(const command_input_t *input, output_form_t configured) {
 }
 
 /* Control bytes and what is no UTF-8 text cannot reach the terminal. */
-void output_escape(const char *text, buffer_t *out) {
-    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
+static void put_escaped(const char *text, size_t length, buffer_t *out) {
+    const unsigned char *end = (const unsigned char *)text + length;
+    for (const unsigned char *c = (const unsigned char *)text; c < end; c++) {
         if (*c < 0x20 || *c == 0x7f) {
             buffer_format(out, "\\x%02x", (unsigned)*c);
         } else if (*c == 0xC2 && c[1] >= 0x80 && c[1] < 0xA0) { /* C1 controls in UTF-8 */
@@ -33,6 +34,23 @@ void output_escape(const char *text, buffer_t *out) {
         } else {
             buffer_char(out, (char)*c);
         }
+    }
+}
+
+void output_escape(const char *text, buffer_t *out) {
+    put_escaped(text, strlen(text), out);
+}
+
+void output_lines(const char *text, const char *indent, buffer_t *out) {
+    size_t length = strcspn(text, "\n");
+    put_escaped(text, length, out);
+    buffer_char(out, '\n');
+    while (text[length] == '\n' && text[length + 1] != '\0') { /* each turn takes one line */
+        text += length + 1;
+        length = strcspn(text, "\n");
+        buffer_text(out, indent);
+        put_escaped(text, length, out);
+        buffer_char(out, '\n');
     }
 }
 
@@ -79,6 +97,28 @@ static void put_time(const output_t *output, int64_t us, buffer_t *out) {
     buffer_format(out, "%s%s", text, output->utc ? "Z" : "");
 }
 
+static bool are_texts(const json_t *list) {
+    size_t index = 0;
+    const json_t *item = NULL;
+    json_array_foreach(list, index, item) {
+        if (!json_is_string(item)) {
+            return false;
+        }
+    }
+    return json_is_array(list);
+}
+
+/* Names as people write them: "here, there". */
+static void put_texts(const json_t *list, buffer_t *out) {
+    size_t index = 0;
+    const json_t *item = NULL;
+    json_array_foreach(list, index, item) {
+        buffer_text(out, index > 0 ? ", " : "");
+        output_escape(json_string_value(item), out);
+    }
+    buffer_text(out, json_array_size(list) == 0 ? "-" : "");
+}
+
 void output_cell(const output_t *output, column_kind_t kind, const json_t *value, buffer_t *out) {
     if (value == NULL || json_is_null(value)) {
         buffer_text(out, "-");
@@ -95,6 +135,10 @@ void output_cell(const output_t *output, column_kind_t kind, const json_t *value
     }
     if (json_is_boolean(value)) {
         buffer_text(out, json_is_true(value) ? "yes" : "no");
+        return;
+    }
+    if (are_texts(value)) {
+        put_texts(value, out);
         return;
     }
     if (!json_is_integer(value)) {

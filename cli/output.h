@@ -22,7 +22,8 @@ typedef struct output {
     bool utc;    /* times are shown in UTC rather than the local zone */
 } output_t;
 
-/* How a JSON value becomes a cell; a value that is null or absent is "-". */
+/* How a JSON value becomes a cell; a value that is null or absent is "-", texts in an array are
+ * parted by commas. */
 typedef enum column_kind {
     COLUMN_TEXT,     /* a text as it is */
     COLUMN_NUMBER,   /* a number, to the right */
@@ -74,6 +75,10 @@ void output_pairs(const output_t *output, const output_view_t *view, const json_
 
 /* Append a text from elsewhere with its control bytes escaped. */
 void output_escape(const char *text, buffer_t *out);
+
+/* Append such a text and a line feed. Its own line feeds stay: what follows one stands after the
+ * indent. */
+void output_lines(const char *text, const char *indent, buffer_t *out);
 
 /* Write what was appended. ERROR_NO_MEMORY where that failed, ERROR_IO. */
 MUST_CHECK status_t output_flush(const buffer_t *text, FILE *out, error_t *err);

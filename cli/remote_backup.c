@@ -93,9 +93,6 @@ status_t handle_backup_check(const command_input_t *input, error_t *err) {
     const order_t order = {.start_verb = "backup.check"};
     json_t *arguments = json_pack("{s:s,s:s*}", "backup", command_argument(input, 0), "tenant",
                                   command_text(input, "tenant"));
-    if (command_switch(input, "trial-restore")) {
-        (void)json_object_set_new(arguments, "trial_restore", json_true());
-    }
     return run_order(input, &order, arguments, name_and_reason(input), err);
 }
 

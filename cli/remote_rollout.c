@@ -162,8 +162,7 @@ static void put_failure(const output_t *output, const json_t *task, buffer_t *ou
     buffer_text(out, sqlstate[0] != '\0' ? " [" : "");
     output_escape(sqlstate, out);
     buffer_text(out, sqlstate[0] != '\0' ? "] " : " ");
-    output_escape(document_text(task, "error"), out);
-    buffer_text(out, "\n");
+    output_lines(document_text(task, "error"), "    ", out);
     static const struct {
         const char *path;
         const char *title;
@@ -171,8 +170,7 @@ static void put_failure(const output_t *output, const json_t *task, buffer_t *ou
     for (size_t i = 0; i < sizeof MORE / sizeof MORE[0]; i++) {
         if (document_text(task, MORE[i].path)[0] != '\0') {
             buffer_format(out, "  %s: ", MORE[i].title);
-            output_escape(document_text(task, MORE[i].path), out);
-            buffer_text(out, "\n");
+            output_lines(document_text(task, MORE[i].path), "    ", out);
         }
     }
 }

@@ -98,6 +98,25 @@ static void put_head(const output_t *output, const json_t *report, buffer_t *out
     }
 }
 
+/* What the agents noted, tenant by tenant: lists of lines, which a table's cell cannot hold. */
+static void put_notes(const json_t *report, buffer_t *out) {
+    bool any = false;
+    size_t index = 0;
+    const json_t *task = NULL;
+    json_array_foreach(document_at(report, "tasks"), index, task) {
+        const char *notes = document_text(task, "notes");
+        if (notes[0] == '\0') {
+            continue;
+        }
+        buffer_text(out, any ? "" : "\n## Notes\n");
+        buffer_text(out, "\n### ");
+        put_cell(document_text(task, "name"), out);
+        buffer_text(out, "\n\n    ");
+        output_lines(notes, "    ", out);
+        any = true;
+    }
+}
+
 /* The spec as it was ordered, fenced by more backquotes than it has in a row. */
 static void put_spec(const json_t *report, buffer_t *out) {
     const char *spec = document_text(report, "spec");
@@ -144,7 +163,6 @@ status_t report_markdown(const output_t *output, const json_t *report, buffer_t 
                                             {"SQLSTATE", "sqlstate", COLUMN_TEXT},
                                             {"Error", "error", COLUMN_TEXT},
                                             {"Recovery point", "reference", COLUMN_TEXT},
-                                            {"Notes", "notes", COLUMN_TEXT},
                                             {"Started", "started_us", COLUMN_TIME},
                                             {"Finished", "finished_us", COLUMN_TIME}};
     static const output_column_t EVENTS[] = {
@@ -163,6 +181,7 @@ status_t report_markdown(const output_t *output, const json_t *report, buffer_t 
         buffer_format(out, "\n## %s\n\n", PARTS[i].title);
         TRY(put_table(output, &PARTS[i].view, report, out, err));
     }
+    put_notes(report, out);
     put_spec(report, out);
     return buffer_check(out, err);
 }

@@ -142,8 +142,7 @@ static const command_flag_t BACKUP_LIST_FLAGS[] = {SELECT,
     {.name = "rollout", .kind = FLAG_TEXT, .value = "ROLLOUT", .help = "only those that this rollout took"},
     {.name = "pruned", .kind = FLAG_SWITCH, .help = "those that are removed, too"}, LIMIT};
 static const command_flag_t BACKUP_SHOW_FLAGS[] = {OF_TENANT};
-static const command_flag_t BACKUP_CHECK_FLAGS[] = {
-    {.name = "trial-restore", .kind = FLAG_SWITCH, .help = "restore it beside the tenant and compare fingerprints"}, OF_TENANT, REASON, WAIT, TIMEOUT};
+static const command_flag_t BACKUP_CHECK_FLAGS[] = {OF_TENANT, REASON, WAIT, TIMEOUT};
 static const command_flag_t BACKUP_RESTORE_FLAGS[] = {
     {.name = "accept-data-loss", .kind = FLAG_SWITCH, .help = "agree to lose rows written since the backup"}, OF_TENANT, REASON, WAIT, TIMEOUT};
 static const command_flag_t BACKUP_PRUNE_FLAGS[] = {

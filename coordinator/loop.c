@@ -202,7 +202,8 @@ static status_t open_catalog(loop_t *self, error_t *err) {
 }
 
 static status_t open_service(loop_t *self, error_t *err) {
-    service_options_t options = {.inventory_late_us = self->config->inventory_stale_us};
+    service_options_t options = {.inventory_late_us = self->config->inventory_stale_us,
+                                 .rollouts = (uint32_t)self->config->limits.rollouts};
     self->service = service_new(self->store, hub_engine(self->hub), &options);
     if (self->service == NULL) {
         return error_set(err, ERROR_NO_MEMORY, "out of memory for the service");

@@ -6,6 +6,13 @@
 
 #define OWN_PREFIX "drover_" /* databases that trial restores make beside a tenant */
 
+/* Databases of ours that a pattern must not take for tenants: trial restores, and what a restore
+ * builds beside a tenant or keeps of it. */
+static bool is_own(const char *database) {
+    return strncmp(database, OWN_PREFIX, strlen(OWN_PREFIX)) == 0 ||
+           strstr(database, "_drover_new_") != NULL || strstr(database, "_drover_old_") != NULL;
+}
+
 static const agent_config_tenant_t *find_listed(const site_t *site, const char *database) {
     size_t low = 0;
     size_t high = agent_config_tenant_count(site->config);
@@ -30,8 +37,7 @@ static bool admits(const site_t *site, const listing_row_t *row,
     if (listed != NULL) {
         return true;
     }
-    bool ours = strncmp(row->database, OWN_PREFIX, strlen(OWN_PREFIX)) == 0;
-    return (row->open || known != NULL) && !ours &&
+    return (row->open || known != NULL) && !is_own(row->database) &&
            agent_config_admits(&site->pattern, row->database, NULL);
 }
 

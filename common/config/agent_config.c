@@ -120,7 +120,6 @@ static const yaml_field_t BACKUP_FIELDS[] = {
     {"keep_count", YAML_INTEGER,  IN(backup, keep_count), .min = 1, .max = 1000, .default_text = "2", .help = "newest per tenant that stay"},
     {"recovery_keys", YAML_TEXTS, IN(backup, recovery_keys), .max = 16, .help = "public keys of the offline keepers"},
     {"min_free",   YAML_SIZE,     IN(backup, min_free_bytes), .min = 0, .max = INT64_C(1) << 50, .default_text = "1GiB", .help = "room that a backup must leave"},
-    {"sample_percent", YAML_PERCENT, IN(backup, sample_bp), .min = 0, .max = 10000, .default_text = "5%", .help = "share of backups restored in trial"},
     {"external",   YAML_STRUCT,   IN(backup, external), .inner = &EXTERNAL, .help = "command that makes a recovery point elsewhere"},
 };
 static const yaml_schema_t BACKUP = {

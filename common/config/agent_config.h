@@ -88,7 +88,6 @@ typedef struct agent_config {
         yaml_texts_t recovery_keys; /* X25519 public keys, hexadecimal, of the offline keepers */
         uint8_t (*recovery_key_bytes)[AGENT_CONFIG_KEY_BYTES];
         int64_t min_free_bytes; /* room that a backup must leave; default 1GiB */
-        int64_t sample_bp;      /* trial restores beside the canaries', 1/100 %; default 5 % */
         struct {
             yaml_texts_t command; /* argv of the external recovery point; empty: none */
             int64_t timeout_us;   /* default 1h */

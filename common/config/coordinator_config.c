@@ -20,8 +20,6 @@ static const yaml_schema_t KEYS = {
 static const yaml_field_t TIMEOUTS_FIELDS[] = {
     {"offer", YAML_DURATION, IN(timeouts, offer_us), .min = QUANTITY_SECOND, .max = QUANTITY_HOUR,
      .default_text = "30s", .help = "an unacknowledged job is offered again after"},
-    {"task", YAML_DURATION, IN(timeouts, task_us), .min = QUANTITY_MINUTE, .max = 30 * QUANTITY_DAY,
-     .default_text = "6h", .help = "a task without any report is unknown after"},
     {"drain", YAML_DURATION, IN(timeouts, drain_us), .min = 0, .max = QUANTITY_HOUR,
      .default_text = "30s", .help = "longest wait for work in hand at SIGTERM"},
 };
@@ -30,14 +28,12 @@ static const yaml_schema_t TIMEOUTS = {
     YAML_FIELDS(TIMEOUTS_FIELDS)};
 
 static const yaml_field_t LIMITS_FIELDS[] = {
-    {"sessions", YAML_INTEGER, IN(limits, sessions), .min = 1, .max = LIMIT_AGENTS,
-     .default_text = "10000", .help = "connected peers"},
     {"queue_messages", YAML_INTEGER, IN(limits, queue_messages), .min = 16, .max = 1000000,
      .default_text = "1000", .help = "messages queued for one peer"},
     {"jobs_per_agent", YAML_INTEGER, IN(limits, jobs_per_agent), .min = 1, .max = 10000,
      .default_text = "64", .help = "jobs in flight at one agent"},
     {"rollouts", YAML_INTEGER, IN(limits, rollouts), .min = 1, .max = 10000,
-     .default_text = "64", .help = "rollouts active at once"},
+     .default_text = "64", .help = "rollouts open at once; another is refused"},
     {"commit_batch", YAML_INTEGER, IN(limits, commit_batch), .min = 1, .max = 100000,
      .default_text = "512", .help = "events in one commit of the catalog, at most"},
 };

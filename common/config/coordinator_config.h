@@ -23,14 +23,12 @@ typedef struct coordinator_config {
     int64_t inventory_stale_us;   /* older inventory is shown as stale; default 15min */
     struct {
         int64_t offer_us; /* a job that its agent does not acknowledge is offered again; 30s */
-        int64_t task_us;  /* a task without any report is unknown after; default 6h */
         int64_t drain_us; /* SIGTERM: at most this long for what is in hand; default 30s */
     } timeouts;
     struct {
-        int64_t sessions;       /* connected peers; default 10000 */
         int64_t queue_messages; /* per peer; default 1000 */
         int64_t jobs_per_agent; /* in flight; default 64 */
-        int64_t rollouts;       /* active at once; default 64 */
+        int64_t rollouts;       /* open at once; another is refused; default 64 */
         int64_t commit_batch;   /* events in one commit at most; default 512 */
     } limits;
 } coordinator_config_t;

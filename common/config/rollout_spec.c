@@ -66,7 +66,7 @@ static const yaml_field_t FIELDS[] = {
     {"error_budget", YAML_STRUCT, AT(error_budget), .inner = &BUDGET, .help = "failures that are borne"},
     {"recovery_point", YAML_STRUCT, AT(recovery_point), .inner = &RECOVERY, .help = "made before every change"},
     {"unreachable", YAML_ENUM,   AT(unreachable), .names = SPEC_UNREACHABLE_WORDS, .default_text = "wait", .help = "tenants on an unreachable cluster"},
-    {"timeout",    YAML_DURATION, AT(timeout_us), .min = 0, .max = 365 * QUANTITY_DAY, .default_text = "0s", .help = "of the whole; 0s is none"},
+    {"timeout",    YAML_DURATION, AT(timeout_us), .min = 0, .max = 365 * QUANTITY_DAY, .default_text = "0s", .help = "longest time for one tenant's attempt; 0s is none"},
     {"attempts",   YAML_INTEGER, AT(attempts), .min = 1, .max = ATTEMPTS_MAX, .default_text = "3", .help = "tries per tenant at what may pass"},
 };
 /* clang-format on */

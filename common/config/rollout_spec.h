@@ -96,7 +96,7 @@ typedef struct rollout_spec {
         int64_t sample_bp;          /* for sample; default 5 % */
     } recovery_point;
     spec_unreachable_t unreachable; /* default wait */
-    int64_t timeout_us;             /* of the whole rollout; default 0: none */
+    int64_t timeout_us;             /* each tenant's attempt; default 0: none */
     int64_t attempts;               /* tries per tenant at what is transient; default 3 */
 } rollout_spec_t;
 

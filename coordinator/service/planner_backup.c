@@ -90,24 +90,31 @@ status_t planner_prune(call_t *call, plan_t **ret_plan, error_t *err) {
     return STATUS_OK;
 }
 
-/* A plan of one tenant around one backup, its row not judged yet. The application is the one whose
- * rollout took it, else the only one that the tenant has. */
+/* The application whose ledger a backup is seen by: the one named, else that of the rollout which
+ * took it, else the only one that the tenant has. */
+static status_t application_of(call_t *call, const recovery_row_t *point, const fleet_t *fleet,
+                               const fleet_question_t *question, plan_t *plan, error_t *err) {
+    const char *application = NULL;
+    CLEANUP(lookup_rollout_free) lookup_rollout_t taker = {0};
+    TRY(call_text(call, "application", &application, err));
+    if (application == NULL && !ident_is_null(&point->rollout)) {
+        TRY(lookup_rollout_by_id(call, &point->rollout, &taker, err));
+        application = taker.rollout->application;
+    } else if (application == NULL) {
+        TRY(fleet_only_application(call, fleet, question, &application, err));
+    }
+    return planner_keep(plan, application, &plan->application, err);
+}
+
+/* A plan of one tenant around one backup, its row not judged yet. */
 static status_t fill_one(call_t *call, const recovery_row_t *point, plan_t *plan, error_t *err) {
     char text[IDENT_TEXT_SIZE];
     const char *id = ident_text(&point->tenant, text);
-    const char *application = NULL;
     fleet_t fleet = {0};
-    TRY(fleet_load(call, &fleet, err));
     fleet_question_t question = {.tenants = &id, .tenant_count = 1, .kind = plan->kind};
-    if (!ident_is_null(&point->rollout)) {
-        CLEANUP(lookup_rollout_free) lookup_rollout_t taker = {0};
-        TRY(lookup_rollout_by_id(call, &point->rollout, &taker, err));
-        TRY(planner_keep(plan, taker.rollout->application, &application, err));
-    } else {
-        TRY(fleet_only_application(call, &fleet, &question, &application, err));
-    }
-    question.application = application;
-    TRY(planner_keep(plan, application, &plan->application, err));
+    TRY(fleet_load(call, &fleet, err));
+    TRY(application_of(call, point, &fleet, &question, plan, err));
+    question.application = plan->application;
     TRY(fleet_fill(call, &fleet, &question, plan, err));
     return planner_keep(plan, point->reference, &plan->rows[0].reference, err);
 }
@@ -130,14 +137,11 @@ static status_t need_backup(call_t *call, recovery_row_t *ret_point, error_t *er
 status_t planner_backup_check(call_t *call, plan_t **ret_plan, error_t *err) {
     CLEANUP(plan_destroy_p) plan_t *plan = plan_new(KIND_BACKUP_CHECK);
     recovery_row_t point = {0};
-    bool trial = false;
     if (plan == NULL) {
         return no_memory(err);
     }
     TRY(need_backup(call, &point, err));
-    TRY(call_flag(call, "trial_restore", false, &trial, err));
     plan->name = "backup check";
-    plan->trial_restore = trial ? "all" : "never";
     plan->recovery_reason = "a check changes no tenant";
     plan->attempts = call->service->options.attempts;
     TRY(fill_one(call, &point, plan, err));

@@ -207,11 +207,11 @@ status_t store_rollout_children(store_t *store, const ident_t *parent, store_chi
         if (!row) {
             return STATUS_OK;
         }
-        rollout_child_t child = {.id = query_ident_at(&query, 0),
-                                 .name = query_text_at(&query, 1),
-                                 .kind = (rollout_kind_t)query_enum_at(&query, 2, KIND_END),
-                                 .state = (rollout_state_t)query_enum_at(&query, 3,
-                                                                         ROLLOUT_STATE_COUNT)};
+        rollout_child_t child = {
+            .id = query_ident_at(&query, 0),
+            .name = query_text_at(&query, 1),
+            .kind = (rollout_kind_t)query_enum_at(&query, 2, KIND_END),
+            .state = (rollout_state_t)query_enum_at(&query, 3, ROLLOUT_STATE_COUNT)};
         TRY(query_check(&query));
         TRY(fn(context, &child, err));
     }

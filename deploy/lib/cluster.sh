@@ -46,10 +46,10 @@ cluster_psql() { # name database [options...]
         -U postgres -d "$database" "$@"
 }
 
-# The login may become the owner, the backup and the restore role, and inherits nothing of them.
+# The login may become the owner, the backup and the restore role.
 cluster_roles() { # name
     cluster_psql "$1" postgres <<SQL
-CREATE ROLE drover LOGIN NOINHERIT PASSWORD '$CLUSTER_PASSWORD';
+CREATE ROLE drover LOGIN PASSWORD '$CLUSTER_PASSWORD';
 CREATE ROLE shop_owner NOLOGIN;
 CREATE ROLE drover_backup NOLOGIN BYPASSRLS;
 CREATE ROLE drover_restore NOLOGIN CREATEDB;

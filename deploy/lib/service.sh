@@ -57,7 +57,7 @@ await_line() { # name extended-regex
 
 # Whether a process is gone, or dead and merely not yet collected by its parent.
 process_ended() { # pid start
-    [ "$(process_start "$1")" != "$2" ] || [ "$(sed 's/^.*) //' "/proc/$1/stat" | cut -c1)" = Z ]
+    [ "$(process_start "$1")" != "$2" ] || [ "$(sed 's/^.*) //' "/proc/$1/stat" 2>/dev/null | cut -c1)" = Z ]
 }
 
 # Signal every service whose name matches, and wait: what does not end in ten seconds is killed.

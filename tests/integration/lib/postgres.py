@@ -19,11 +19,11 @@ from lib.process import Child, ProcessEnded, clean_environment
 
 DROVER_PASSWORD = "drover-login"
 
-# Drover's login is no superuser: it may become the owner, the backup and the restore role, and
-# inherits nothing of them. The backup role reads all rows past row security; the restore role makes
-# databases and, to hand them over, may become the owner.
+# Drover's login is no superuser: it may become the owner, the backup and the restore role. The
+# backup role reads all rows past row security; the restore role makes databases and, to hand them
+# over, may become the owner.
 ROLES_SQL = f"""
-CREATE ROLE drover LOGIN NOINHERIT PASSWORD '{DROVER_PASSWORD}';
+CREATE ROLE drover LOGIN PASSWORD '{DROVER_PASSWORD}';
 CREATE ROLE tenant_owner NOLOGIN;
 CREATE ROLE drover_backup NOLOGIN BYPASSRLS;
 CREATE ROLE drover_restore NOLOGIN CREATEDB;

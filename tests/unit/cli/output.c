@@ -86,6 +86,12 @@ static void test_cells(void **state) {
     cell_is(COLUMN_TIME, json_integer(INT64_C(1772334000) * 1000000), "2026-03-01 03:00:00Z");
     cell_is(COLUMN_TIME, json_integer(0), "-");
     cell_is(COLUMN_TEXT, json_pack("[i,i]", 1, 2), "[1,2]");
+    cell_is(COLUMN_TEXT,
+            json_pack("[s,s]", "here",
+                      "th\x07"
+                      "ere"),
+            "here, th\\x07ere");
+    cell_is(COLUMN_TEXT, json_array(), "-");
 }
 
 int main(void) {

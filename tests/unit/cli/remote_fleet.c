@@ -40,6 +40,10 @@ static const reading_t READINGS[] = {
      "{\"tenant\":{" DOCUMENT_TENANT "},\"backups\":[{\"backup\":\"bk-1\",\"kind\":\"dump\"}],"
      "\"open_rollouts\":[{\"rollout\":\"77\",\"name\":\"r\",\"state\":\"paused\"}]}",
      {"acme_db", "bill", "bk-1", "paused", "tier=gold"}},
+    {{"agents"},
+     "agents.list {}",
+     "{\"agents\":[{\"name\":\"a1\",\"clusters\":[\"here\",\"there\"],\"protocol\":1}]}",
+     {"a1", " here, there "}},
     {{"clusters"},
      "clusters.list {}",
      "{\"clusters\":[{\"id\":\"7\",\"name\":\"eu\",\"server_version\":150006,\"leased\":false,"

@@ -155,7 +155,7 @@ static void test_backups(void **state) {
     fake_run_t run = RUN(fake, "backup", "create", "-t", "acme", "-m", "before friday");
     assert_int_equal(run.exit_code, 0);
     fake_run_free(&run);
-    run = RUN(fake, "backup", "check", "bk", "--trial-restore");
+    run = RUN(fake, "backup", "check", "bk");
     assert_int_equal(run.exit_code, 0);
     fake_run_free(&run);
     run = RUN(fake, "backup", "prune", "--keep", "1d", "-y");
@@ -164,7 +164,7 @@ static void test_backups(void **state) {
     fake_run_free(&run);
     assert_string_equal(fake_asked(fake),
                         "backup.create {\"reason\":\"before friday\",\"tenant\":\"acme\"}\n"
-                        "backup.check {\"backup\":\"bk\",\"trial_restore\":true}\n"
+                        "backup.check {\"backup\":\"bk\"}\n"
                         "backup.prune_plan {\"keep_us\":86400000000}\n"
                         "backup.prune {\"keep_us\":86400000000}\n");
     run = RUN(fake, "backup", "restore", "bk");

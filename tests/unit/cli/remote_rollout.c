@@ -194,7 +194,8 @@ static void test_failures(void **state) {
          .document = "{\"tasks\":[{\"name\":\"acme\",\"cluster\":\"eu\",\"database\":\"db\","
                      "\"state\":\"failed\",\"step\":\"apply\",\"attempts\":2,\"version\":\"V041\","
                      "\"code\":\"DRV-3004\",\"sqlstate\":\"23505\",\"error\":\"applying V042: "
-                     "dup\",\"hint\":\"mend it\",\"reference\":\"bk-1\"}]}"},
+                     "dup\",\"hint\":\"mend it\",\"reference\":\"bk-1\","
+                     "\"notes\":\"one\\ntwo\\u0007\"}]}"},
         {.verb = "rollout.tasks", .document = "{\"tasks\":[]}"}};
     fake_t *fake = fake_start(&(fake_options_t){0}, replies, 3);
     (void)state;
@@ -203,6 +204,7 @@ static void test_failures(void **state) {
     assert_string_equal(run.out, "acme (cluster eu, database db): failed in step apply after 2 "
                                  "tries, stands at V041\n"
                                  "  DRV-3004 [23505] applying V042: dup\n"
+                                 "  NOTES: one\n    two\\x07\n"
                                  "  BACKUP: bk-1\n  HINT: mend it\n");
     has(run.errors, "drover rollout retry 1f3a22c4");
     has(fake_asked(fake),

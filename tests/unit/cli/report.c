@@ -16,7 +16,8 @@ static void test_markdown(void **state) {
     json_t *report = json_loads(
         "{\"rollout\":\"1f3a\",\"name\":\"app *V042*\",\"state\":\"failed\",\"task_count\":2,"
         "\"counts\":{\"failed\":1,\"gone\":0},\"started_us\":1772334000000000,"
-        "\"spec\":\"select: all\\n```\\nbreak\",\"tasks_\":0,"
+        "\"spec\":\"select: all\\n```\\nbreak\","
+        "\"tasks\":[{\"name\":\"t_1\",\"notes\":\"a *\\n- b\\n\"},{\"name\":\"t2\"}],"
         "\"waves\":[{\"name\":\"all\",\"state\":\"failed\",\"tasks\":2}],"
         "\"events\":[{\"time_us\":1772334000000000,\"actor\":\"a|b\",\"action\":\"x\\ny\"}]}",
         0, NULL);
@@ -32,6 +33,8 @@ static void test_markdown(void **state) {
     assert_non_null(strstr(page, "| all | failed | 2 |"));
     assert_non_null(strstr(page, "| a\\|b | - | x\\\\x0ay |"));
     assert_non_null(strstr(page, "\n## Failures\n\nNone.\n"));
+    assert_non_null(strstr(page, "\n## Notes\n\n### t\\_1\n\n    a *\n    - b\n\n## Spec\n"));
+    assert_null(strstr(page, "### t2"));
     assert_non_null(strstr(page, "\n````\nselect: all\n```\nbreak\n````\n"));
     buffer_free(&text);
     json_decref(report);

@@ -47,7 +47,6 @@ static void test_good(void **state) {
     assert_int_equal(config->coordinator.sign_key[1], 0x11);
     assert_string_equal(config->state, "/nowhere/state");
     assert_int_equal(config->backup.keep_us, INT64_C(30) * 86400 * 1000000);
-    assert_int_equal(config->backup.sample_bp, 500);
     assert_int_equal(config->backup.external.command.count, 2);
     assert_int_equal(config->backup.external.timeout_us, INT64_C(7200) * 1000000);
     assert_string_equal(agent_config_tools(config, 15), "/opt/pg15/bin");
@@ -93,6 +92,7 @@ static void test_bad(void **state) {
         {HEX_B "]", HEX_A "]", "this key stands in the list twice"},
         {HEX_B "]", "abc]", "64 hexadecimal digits are expected"},
         {"sslmode: verify-full", "sslmode: always", "'always' is no sslmode"},
+        {"keep: 30d", "sample_percent: 5%", "unknown key 'sample_percent'"},
         {"port: 5433", "port: 0", "'port' is 0, outside 1 to 65535"},
         {"    service: second\n", "    service: second\n    connection: {host: x}\n",
          "has both 'service' and 'connection'"},

@@ -12,7 +12,7 @@ static const char BASE[] = "listen: tcp://0.0.0.0:7707\n"
                            "peers: peers.yaml\n"
                            "bundles: bundles\n"
                            "lease: 10s\n"
-                           "limits: {sessions: 100}\n"
+                           "limits: {rollouts: 100}\n"
                            "log_level: debug\n";
 
 static void test_good(void **state) {
@@ -30,7 +30,7 @@ static void test_good(void **state) {
     assert_int_equal(config->lease_us, 10 * US_PER_S);
     assert_int_equal(config->heartbeat_us, 2 * US_PER_S);
     assert_int_equal(config->clock_skew_max_us, 60 * US_PER_S);
-    assert_int_equal(config->limits.sessions, 100);
+    assert_int_equal(config->limits.rollouts, 100);
     assert_int_equal(config->limits.commit_batch, 512);
     assert_int_equal(config->timeouts.drain_us, 30 * US_PER_S);
     assert_int_equal(config->log_level, LOG_DEBUG);
@@ -50,7 +50,9 @@ static void test_bad(void **state) {
         {"lease: 10s", "lease: 5s", ":6:8: 'lease' must be at least three heartbeats"},
         {"lease: 10s", "unreachable_after: 3s", "at least two heartbeats"},
         {"lease: 10s", "lease: 10", "'10' is no duration"},
-        {"sessions: 100", "sessions: 0", ":7:20: 'sessions' is 0, outside 1 to 100000"},
+        {"rollouts: 100", "rollouts: 0", ":7:20: 'rollouts' is 0, outside 1 to 10000"},
+        {"rollouts: 100", "sessions: 100", ":7:10: unknown key 'sessions'"},
+        {"lease: 10s", "timeouts: {task: 6h}", ":6:12: unknown key 'task'"},
         {"debug", "loud", "'loud' is none of debug, info, warning, error"},
     };
     (void)state;

@@ -17,73 +17,74 @@ static statement_result_t parse(const char *text) {
     return result;
 }
 
+/* Which kind a statement is of; an index and a table as SCHEMA.NAME. */
+static const struct {
+    const char *text;
+    statement_kind_t kind;
+    const char *index;
+    const char *table;
+} KINDS[] = {
+    {"CREATE TABLE t (a int)", STATEMENT_ORDINARY, ".", "."},
+    {"SELECT 1", STATEMENT_QUERY, ".", "."},
+    {"VALUES (true)", STATEMENT_QUERY, ".", "."},
+    {"SELECT 1 UNION SELECT 2", STATEMENT_QUERY, ".", "."},
+    {"SELECT 1 AS a INTO t", STATEMENT_ORDINARY, ".", "."},
+    {"SELECT 1 AS a INTO t UNION SELECT 2", STATEMENT_ORDINARY, ".", "."},
+    {"BEGIN", STATEMENT_TRANSACTION, ".", "."},
+    {"START TRANSACTION", STATEMENT_TRANSACTION, ".", "."},
+    {"COMMIT", STATEMENT_TRANSACTION, ".", "."},
+    {"END", STATEMENT_TRANSACTION, ".", "."},
+    {"ROLLBACK", STATEMENT_TRANSACTION, ".", "."},
+    {"SAVEPOINT a", STATEMENT_TRANSACTION, ".", "."},
+    {"PREPARE TRANSACTION 'x'", STATEMENT_TRANSACTION, ".", "."},
+    {"CREATE INDEX i ON s.t (a)", STATEMENT_ORDINARY, ".", "."},
+    {"CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS i ON s.t (a)",
+     STATEMENT_CREATE_INDEX_CONCURRENTLY, "s.i", "s.t"},
+    {"CREATE INDEX CONCURRENTLY ON t (a)", STATEMENT_CREATE_INDEX_CONCURRENTLY, ".", ".t"},
+    {"DROP INDEX s.i", STATEMENT_ORDINARY, ".", "."},
+    {"DROP INDEX CONCURRENTLY IF EXISTS \"S\".\"I i\"", STATEMENT_DROP_INDEX_CONCURRENTLY, "S.I i",
+     "."},
+    {"DROP INDEX CONCURRENTLY i", STATEMENT_DROP_INDEX_CONCURRENTLY, ".i", "."},
+    {"REINDEX INDEX s.i", STATEMENT_ORDINARY, ".", "."},
+    {"REINDEX INDEX CONCURRENTLY s.i", STATEMENT_REINDEX_CONCURRENTLY, "s.i", "."},
+    {"REINDEX (CONCURRENTLY) TABLE s.t", STATEMENT_REINDEX_CONCURRENTLY, ".", "s.t"},
+    {"REINDEX (CONCURRENTLY off) TABLE s.t", STATEMENT_ORDINARY, ".", "."},
+    {"REINDEX SCHEMA s", STATEMENT_REINDEX_MANY, ".", "."},
+    {"VACUUM t", STATEMENT_VACUUM, ".", "."},
+    {"ANALYZE t", STATEMENT_ORDINARY, ".", "."},
+    {"CLUSTER", STATEMENT_CLUSTER_ALL, ".", "."},
+    {"CLUSTER t USING i", STATEMENT_ORDINARY, ".", "."},
+    {"ALTER TABLE p DETACH PARTITION c", STATEMENT_ORDINARY, ".", "."},
+    {"ALTER TABLE p DETACH PARTITION c CONCURRENTLY", STATEMENT_DETACH_CONCURRENTLY, ".", ".p"},
+    {"CREATE DATABASE d", STATEMENT_CREATE_DATABASE, ".", "."},
+    {"DROP DATABASE d", STATEMENT_DROP_DATABASE, ".", "."},
+    {"ALTER DATABASE d SET TABLESPACE x", STATEMENT_MOVE_DATABASE, ".", "."},
+    {"ALTER DATABASE d CONNECTION LIMIT 3", STATEMENT_ORDINARY, ".", "."},
+    {"CREATE TABLESPACE x LOCATION '/x'", STATEMENT_CREATE_TABLESPACE, ".", "."},
+    {"DROP TABLESPACE x", STATEMENT_DROP_TABLESPACE, ".", "."},
+    {"ALTER SYSTEM SET work_mem = '1MB'", STATEMENT_ALTER_SYSTEM, ".", "."},
+    {"CREATE SUBSCRIPTION s CONNECTION 'x' PUBLICATION p", STATEMENT_CREATE_SUBSCRIPTION, ".", "."},
+    {"CREATE SUBSCRIPTION s CONNECTION 'x' PUBLICATION p WITH (connect = false)",
+     STATEMENT_ORDINARY, ".", "."},
+    {"ALTER SUBSCRIPTION s REFRESH PUBLICATION", STATEMENT_ALTER_SUBSCRIPTION, ".", "."},
+    {"ALTER SUBSCRIPTION s DISABLE", STATEMENT_ORDINARY, ".", "."},
+    {"DROP SUBSCRIPTION s", STATEMENT_DROP_SUBSCRIPTION, ".", "."},
+    {"DISCARD ALL", STATEMENT_DISCARD_ALL, ".", "."},
+    {"DISCARD TEMP", STATEMENT_ORDINARY, ".", "."},
+    {"LOCK TABLE t", STATEMENT_LOCK_TABLE, ".", "."},
+    {"COPY t FROM stdin", STATEMENT_COPY_CLIENT, ".", "."},
+    {"COPY t TO stdout", STATEMENT_COPY_CLIENT, ".", "."},
+    {"COPY t FROM '/x'", STATEMENT_ORDINARY, ".", "."},
+    {"COPY t FROM PROGRAM 'x'", STATEMENT_ORDINARY, ".", "."},
+    {"DO $$ BEGIN COMMIT; END $$", STATEMENT_ORDINARY, ".", "."},
+};
+
 static void test_kinds(void **state) {
     (void)state;
-    static const struct {
-        const char *text;
-        statement_kind_t kind;
-        const char *index;
-        const char *table;
-    } cases[] = {
-        {"CREATE TABLE t (a int)", STATEMENT_ORDINARY, ".", "."},
-        {"SELECT 1", STATEMENT_QUERY, ".", "."},
-        {"VALUES (true)", STATEMENT_QUERY, ".", "."},
-        {"SELECT 1 UNION SELECT 2", STATEMENT_QUERY, ".", "."},
-        {"SELECT 1 AS a INTO t", STATEMENT_ORDINARY, ".", "."},
-        {"SELECT 1 AS a INTO t UNION SELECT 2", STATEMENT_ORDINARY, ".", "."},
-        {"BEGIN", STATEMENT_TRANSACTION, ".", "."},
-        {"START TRANSACTION", STATEMENT_TRANSACTION, ".", "."},
-        {"COMMIT", STATEMENT_TRANSACTION, ".", "."},
-        {"END", STATEMENT_TRANSACTION, ".", "."},
-        {"ROLLBACK", STATEMENT_TRANSACTION, ".", "."},
-        {"SAVEPOINT a", STATEMENT_TRANSACTION, ".", "."},
-        {"PREPARE TRANSACTION 'x'", STATEMENT_TRANSACTION, ".", "."},
-        {"CREATE INDEX i ON s.t (a)", STATEMENT_ORDINARY, ".", "."},
-        {"CREATE UNIQUE INDEX CONCURRENTLY IF NOT EXISTS i ON s.t (a)",
-         STATEMENT_CREATE_INDEX_CONCURRENTLY, "s.i", "s.t"},
-        {"CREATE INDEX CONCURRENTLY ON t (a)", STATEMENT_CREATE_INDEX_CONCURRENTLY, ".", ".t"},
-        {"DROP INDEX s.i", STATEMENT_ORDINARY, ".", "."},
-        {"DROP INDEX CONCURRENTLY IF EXISTS \"S\".\"I i\"", STATEMENT_DROP_INDEX_CONCURRENTLY,
-         "S.I i", "."},
-        {"DROP INDEX CONCURRENTLY i", STATEMENT_DROP_INDEX_CONCURRENTLY, ".i", "."},
-        {"REINDEX INDEX s.i", STATEMENT_ORDINARY, ".", "."},
-        {"REINDEX INDEX CONCURRENTLY s.i", STATEMENT_REINDEX_CONCURRENTLY, "s.i", "."},
-        {"REINDEX (CONCURRENTLY) TABLE s.t", STATEMENT_REINDEX_CONCURRENTLY, ".", "s.t"},
-        {"REINDEX (CONCURRENTLY off) TABLE s.t", STATEMENT_ORDINARY, ".", "."},
-        {"REINDEX SCHEMA s", STATEMENT_REINDEX_MANY, ".", "."},
-        {"VACUUM t", STATEMENT_VACUUM, ".", "."},
-        {"ANALYZE t", STATEMENT_ORDINARY, ".", "."},
-        {"CLUSTER", STATEMENT_CLUSTER_ALL, ".", "."},
-        {"CLUSTER t USING i", STATEMENT_ORDINARY, ".", "."},
-        {"ALTER TABLE p DETACH PARTITION c", STATEMENT_ORDINARY, ".", "."},
-        {"ALTER TABLE p DETACH PARTITION c CONCURRENTLY", STATEMENT_DETACH_CONCURRENTLY, ".", ".p"},
-        {"CREATE DATABASE d", STATEMENT_CREATE_DATABASE, ".", "."},
-        {"DROP DATABASE d", STATEMENT_DROP_DATABASE, ".", "."},
-        {"ALTER DATABASE d SET TABLESPACE x", STATEMENT_MOVE_DATABASE, ".", "."},
-        {"ALTER DATABASE d CONNECTION LIMIT 3", STATEMENT_ORDINARY, ".", "."},
-        {"CREATE TABLESPACE x LOCATION '/x'", STATEMENT_CREATE_TABLESPACE, ".", "."},
-        {"DROP TABLESPACE x", STATEMENT_DROP_TABLESPACE, ".", "."},
-        {"ALTER SYSTEM SET work_mem = '1MB'", STATEMENT_ALTER_SYSTEM, ".", "."},
-        {"CREATE SUBSCRIPTION s CONNECTION 'x' PUBLICATION p", STATEMENT_CREATE_SUBSCRIPTION, ".",
-         "."},
-        {"CREATE SUBSCRIPTION s CONNECTION 'x' PUBLICATION p WITH (connect = false)",
-         STATEMENT_ORDINARY, ".", "."},
-        {"ALTER SUBSCRIPTION s REFRESH PUBLICATION", STATEMENT_ALTER_SUBSCRIPTION, ".", "."},
-        {"ALTER SUBSCRIPTION s DISABLE", STATEMENT_ORDINARY, ".", "."},
-        {"DROP SUBSCRIPTION s", STATEMENT_DROP_SUBSCRIPTION, ".", "."},
-        {"DISCARD ALL", STATEMENT_DISCARD_ALL, ".", "."},
-        {"DISCARD TEMP", STATEMENT_ORDINARY, ".", "."},
-        {"LOCK TABLE t", STATEMENT_LOCK_TABLE, ".", "."},
-        {"COPY t FROM stdin", STATEMENT_COPY_CLIENT, ".", "."},
-        {"COPY t TO stdout", STATEMENT_COPY_CLIENT, ".", "."},
-        {"COPY t FROM '/x'", STATEMENT_ORDINARY, ".", "."},
-        {"COPY t FROM PROGRAM 'x'", STATEMENT_ORDINARY, ".", "."},
-        {"DO $$ BEGIN COMMIT; END $$", STATEMENT_ORDINARY, ".", "."},
-    };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
-        CLEANUP(statement_result_free) statement_result_t result = parse(cases[i].text);
-        if (result.list.count != 1 || result.list.items[0].kind != cases[i].kind) {
-            fail_msg("%s: %zu statements, kind %d %s", cases[i].text, result.list.count,
+    for (size_t i = 0; i < sizeof KINDS / sizeof KINDS[0]; i++) {
+        CLEANUP(statement_result_free) statement_result_t result = parse(KINDS[i].text);
+        if (result.list.count != 1 || result.list.items[0].kind != KINDS[i].kind) {
+            fail_msg("%s: %zu statements, kind %d %s", KINDS[i].text, result.list.count,
                      result.list.count > 0 ? (int)result.list.items[0].kind : -1,
                      result.problem.error.message);
         }
@@ -91,13 +92,13 @@ static void test_kinds(void **state) {
         const statement_t *statement = &result.list.items[0];
         (void)snprintf(name, sizeof name, "%s.%s", statement->index_schema, statement->index_name);
         if (statement->kind == STATEMENT_CREATE_INDEX_CONCURRENTLY ||
-            strcmp(cases[i].index, ".") != 0) {
+            strcmp(KINDS[i].index, ".") != 0) {
             if (statement->index_name[0] != '\0') {
-                assert_string_equal(name, cases[i].index);
+                assert_string_equal(name, KINDS[i].index);
             }
         }
         (void)snprintf(name, sizeof name, "%s.%s", statement->table_schema, statement->table_name);
-        assert_string_equal(name, cases[i].table);
+        assert_string_equal(name, KINDS[i].table);
     }
 }
 

@@ -99,10 +99,10 @@ static void a_backup_is_checked_and_used(void **state) {
     world_put_many(w, 2, 5);
     put_backup(w, 1, "dump-1", "dump");
     put_backup(w, 2, "snap-1", "external");
-    ask(w, "backup.check", "{\"backup\":\"dump\",\"trial_restore\":true}");
+    ask(w, "backup.check", "{\"backup\":\"dump\"}");
     rollout_t *rollout = world_rollout(w);
     assert_int_equal(rollout->kind, KIND_BACKUP_CHECK);
-    assert_string_equal(rollout->trial_restore, "all");
+    assert_string_equal(rollout->trial_restore, "never");
     assert_string_equal(rollout->tasks[0].reference, "dump-1");
     world_work(w, NOTHING);
     refused(w, "RESTORE_REFUSED", "backup.restore", "{\"backup\":\"dump-1\"}");
@@ -117,8 +117,15 @@ static void a_backup_is_checked_and_used(void **state) {
     ident_t tenant = id_of(1);
     assert_true(ident_equal(&rollout->tasks[0].tenant, &tenant));
     /* a restore swaps the database: nobody else may work in it */
+    world_put(
+        w, &(world_tenant_t){.n = 1, .name = "tenant00000", .position = 1, .application = "shop"});
+    (void)world_push(w, "migrations/example", "shop");
+    json_t *plan =
+        ask(w, "rollback.plan",
+            "{\"select\":\"name=tenant00000\",\"to\":\"empty\",\"application\":\"shop\"}");
+    assert_string_equal(text_of(plan, "refused.0.code"), "DRV-6011");
     refused(w, "TENANT_IN_ROLLOUT", "backup.restore",
-            "{\"backup\":\"dump-1\",\"accept_data_loss\":true}");
+            "{\"backup\":\"dump-1\",\"application\":\"app\",\"accept_data_loss\":true}");
 }
 
 static void old_backups_are_pruned(void **state) {

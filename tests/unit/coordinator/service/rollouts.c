@@ -137,6 +137,7 @@ static void a_rollout_runs_to_its_end(void **state) {
     refused(w, "INVALID", "rollout.tasks", "{\"states\":[\"happy\"]}");
     json_t *report = ask_all(w, "rollout.report", json_object(), NULL);
     assert_int_equal(size_of(report, "tasks"), 6);
+    assert_int_equal(number_of(report, "task_count"), 6);
     assert_true(size_of(report, "events") >= 1);
     assert_string_equal(text_of(report, "state"), "succeeded");
     assert_non_null(strstr(text_of(report, "spec"), "canary"));
@@ -235,15 +236,21 @@ static void a_closed_rollout_is_tried_again(void **state) {
     json_t *tasks = ask(w, "rollout.tasks", "{\"states\":[\"failed\"]}");
     assert_int_equal(size_of(tasks, "tasks"), 2);
     assert_string_equal(text_of(tasks, "tasks.0.code"), "DRV-3030");
+    ask(w, "rollout.start", "{\"spec\":\"%s\",\"name\":\"second\"}",
+        SPEC_OF("name=tenant00001", ""));
+    refused(w, "TENANT_IN_ROLLOUT", "rollout.retry", "{\"rollout\":\"first\"}");
+    ask(w, "rollout.stop", "{\"rollout\":\"second\"}");
+    ident_t second = world_rollout(w)->id;
+    engine_release(w->engine, &second);
     ask(w, "rollout.retry", "{\"rollout\":\"first\",\"tenants\":[\"tenant00001\"]}");
     assert_int_equal(world_rollout(w)->state, ROLLOUT_RUNNING);
     world_work(w, NOTHING);
-    json_t *status = ask(w, "rollout.status", "{}");
+    json_t *status = ask(w, "rollout.status", "{\"rollout\":\"first\"}");
     assert_string_equal(text_of(status, "state"), "incomplete");
     assert_int_equal(number_of(status, "counts.failed"), 1);
     json_t *list = ask(w, "rollout.list", "{\"all\":true}");
-    assert_int_equal(size_of(list, "rollouts"), 1);
-    assert_int_equal(number_of(list, "rollouts.0.counts.succeeded"), 3);
+    assert_int_equal(size_of(list, "rollouts"), 2);
+    assert_int_equal(number_of(list, "rollouts.1.counts.succeeded"), 3);
     assert_int_equal(size_of(ask(w, "rollout.list", "{}"), "rollouts"), 0);
 }
 

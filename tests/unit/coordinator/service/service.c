@@ -28,6 +28,10 @@ static service_answer_t answer_to(world_t *w, const service_question_t *question
     OK(w, store_begin(w->store, &w->err));
     OK(w, service_answer(w->service, question, &answer, &w->effects, &w->err));
     OK(w, store_commit(w->store, &w->err));
+    for (size_t i = 0; i < w->effects.count;
+         i++) { /* a start writes its rows once, as they stand */
+        assert_int_equal(w->effects.items[i].kind, EFFECT_AUDIT);
+    }
     effects_clear(&w->effects);
     return answer;
 }
