@@ -161,7 +161,10 @@ static status_t read_all(const char *path, size_t limit, char **ret_bytes, size_
     size_t room = 4096;
     size_t size = 0;
     CLEANUP(free_p) char *bytes = malloc(room);
-    while (bytes != NULL && size <= limit) { /* each turn reads a byte at least */
+    if (bytes == NULL) {
+        return error_set(err, ERROR_NO_MEMORY, "no memory for %.300s", path);
+    }
+    while (size <= limit) { /* each turn reads a byte at least */
         if (size == room) {
             char *more = realloc(bytes, room * 2);
             if (more == NULL) {
@@ -179,9 +182,6 @@ static status_t read_all(const char *path, size_t limit, char **ret_bytes, size_
             break;
         }
         size += n > 0 ? (size_t)n : 0;
-    }
-    if (bytes == NULL) {
-        return error_set(err, ERROR_NO_MEMORY, "no memory for %.300s", path);
     }
     *ret_bytes = TAKE(bytes);
     *ret_size = size;

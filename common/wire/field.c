@@ -30,7 +30,8 @@ static ProtobufCBinaryData borrow(const uint8_t *bytes, size_t size) {
 }
 
 static ProtobufCBinaryData borrow_unless_null(const uint8_t *bytes, size_t size) {
-    return all_zero(bytes, size) ? (ProtobufCBinaryData){0} : borrow(bytes, size);
+    ProtobufCBinaryData nothing = {0};
+    return all_zero(bytes, size) ? nothing : borrow(bytes, size);
 }
 
 ident_t field_ident(ProtobufCBinaryData field) {

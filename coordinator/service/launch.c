@@ -27,12 +27,17 @@ static status_t all_refused(const plan_t *plan, error_t *err) {
                      plan->count);
 }
 
+/* The way back stays open: what undoes a rollout must not wait for room. */
+static bool is_bounded(rollout_kind_t kind) {
+    return kind != KIND_UNDO && kind != KIND_RESTORE;
+}
+
 status_t launch_check(call_t *call, const plan_t *plan, error_t *err) {
     uint32_t limit = call->service->options.rollouts;
     if (plan->by_outcome[PLAN_WORK] == 0 && plan->by_outcome[PLAN_NOT_NEEDED] == 0) {
         return all_refused(plan, err);
     }
-    if (limit > 0 && open_rollouts(call->engine) >= limit) {
+    if (is_bounded(plan->kind) && limit > 0 && open_rollouts(call->engine) >= limit) {
         return error_set(err, ERROR_BOUND, "%u rollouts are open, at most %u (limits.rollouts)",
                          open_rollouts(call->engine), limit);
     }

@@ -17,7 +17,8 @@ typedef struct launch {
 
 /*
  * Whether the plan leaves something to start. SELECTS_NOTHING where no wave takes anybody; where
- * all are refused, the first refusal's code; BOUND where too many rollouts are open.
+ * all are refused, the first refusal's code; BOUND where too many rollouts are open, which stops no
+ * undo and no restore.
  */
 MUST_CHECK status_t launch_check(call_t *call, const plan_t *plan, error_t *err);
 

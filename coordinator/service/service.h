@@ -25,7 +25,7 @@ typedef struct service_options {
     uint32_t page_rows;        /* most rows of an answer's page; 0: 500 */
     uint32_t page_bytes;       /* most bytes of rows in a page; 0: 262144 */
     uint32_t attempts;         /* tries per task of a rollback, baseline or backup; 0: 3 */
-    uint32_t rollouts;         /* open at once at most; 0: no bound */
+    uint32_t rollouts;         /* open at once at most, undos aside; 0: no bound */
     int64_t inventory_late_us; /* inventory older than this is marked late; 0: 15 minutes */
 } service_options_t;
 

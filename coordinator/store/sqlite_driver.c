@@ -96,7 +96,7 @@ static status_t driver_commit(driver_t *self, error_t *err) {
 static status_t number_parameters(driver_statement_t *statement, const char *sql, error_t *err) {
     statement->parameters = sqlite3_bind_parameter_count(statement->statement);
     for (int i = 0; i < statement->parameters && i < PARAMETERS_MAX; i++) {
-        char name[8];
+        char name[16];
         (void)snprintf(name, sizeof name, "$%d", i + 1);
         statement->index[i] = sqlite3_bind_parameter_index(statement->statement, name);
         if (statement->index[i] == 0) {

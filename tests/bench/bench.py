@@ -107,7 +107,7 @@ class Bench:
                                   connection={"host": self.cluster.socket_folder})
         self.number += 1
         return Fleet(self.folder / f"fleet{self.number}", {"one": [cluster]},
-                     coordinator_changes={"heartbeat": "1s"}, agent_changes={"heartbeat": "1s"})
+                     coordinator_changes={"heartbeat": "1s"}, agent_changes={"heartbeat": "1s", "inventory_refresh": "1h"})
 
     def rollout(self, fleet, names, spec):
         """Milliseconds a tenant, from the order's acceptance to the rollout's end."""
@@ -118,11 +118,17 @@ class Bench:
         assert end["state"] == "succeeded", end
         return took, identifier
 
-    def roll_back(self, fleet, names):
-        begin = time.monotonic()
-        fleet.ok("rollback", "--select", "all", "--to", "V007", "--application", "bench", "--yes",
-                 "--wait", "--no-sql")
-        return (time.monotonic() - begin) * 1000 / len(names)
+    def roll_back(self, names):
+        """Undo of three: a rollout of the last three, taken back; it inherits that no recovery
+        point is wanted."""
+        with self.fleet(names) as fleet:
+            fleet.push_bundle(self.migrations, "bench")
+            rollouts.baseline(fleet, application="bench")
+            self.rollout(fleet, names, fleet.write_spec("bench", target="V007", **NO_POINT))
+            _, last = self.rollout(fleet, names, fleet.write_spec("bench", **NO_POINT))
+            begin = time.monotonic()
+            fleet.ok("rollback", last, "--yes", "--wait", "--no-sql")
+            return (time.monotonic() - begin) * 1000 / len(names)
 
     # The benches.
 
@@ -140,9 +146,11 @@ class Bench:
             rollouts.baseline(fleet, application="bench")
             spec = fleet.write_spec("bench", **NO_POINT)
             figures["ours"], _ = self.rollout(fleet, names, spec)
-            if undo:
-                figures["undo"] = self.roll_back(fleet, names)
         self.cluster.drop_tenants(names)
+        if undo:
+            names = self.tenants(rows, count)
+            figures["undo"] = self.roll_back(names)
+            self.cluster.drop_tenants(names)
         names = self.tenants(rows, count)
         figures["psql"] = self.psql(names)
         self.cluster.drop_tenants(names)
@@ -189,9 +197,10 @@ class Bench:
         target = self.folder / "plain.zst"
         begin = time.monotonic()
         subprocess.run(
-            f"{self.cluster.programs}/pg_dump -Fc -Z0 '{self.cluster.conninfo()} dbname=big' | "
+            f"set -o pipefail; {self.cluster.programs}/pg_dump -Fc -Z0 "
+            f"'{self.cluster.conninfo('postgres')} dbname=big' | "
             f"zstd -q -3 -f -o {target} && sync {target}", shell=True, check=True,
-            env=clean_environment())
+            executable="/bin/bash", env=clean_environment())
         return time.monotonic() - begin
 
     def run_backup(self):

@@ -38,7 +38,9 @@ static int set_up(void **state) {
     static const int32_t positions[ROWS] = {4, 5, 6, 6, 5, 6};
     for (int i = 0; i < ROWS; i++) {
         chain[i] = make(i + 1, kinds[i], positions[i]);
-        chain[i].previous = i == 0 ? (digest_t){0} : chain[i - 1].digest;
+        if (i > 0) {
+            chain[i].previous = chain[i - 1].digest;
+        }
         ledger_seal(&chain[i], &(ledger_signer_t){&key, &secret});
     }
     return 0;

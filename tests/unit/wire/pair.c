@@ -1,6 +1,8 @@
 /* pair.c: see pair.h. */
 #include "tests/unit/wire/pair.h"
 
+#include <sodium.h>
+
 enum { TICK_MS = 2 };
 
 keys_t agent_a, agent_b, stranger;

@@ -118,9 +118,11 @@ static void too_many_rollouts_are_refused(void **state) {
     service_destroy(&w->service);
     w->service = service_new(w->store, &w->engine, &(service_options_t){.rollouts = 1});
     world_put(w, &(world_tenant_t){.n = 1, .name = "a", .position = 0});
-    world_put(w, &(world_tenant_t){.n = 2, .name = "b", .position = 0});
+    world_put(w, &(world_tenant_t){.n = 2, .name = "b", .position = 3});
     ask(w, "backup.create", "{\"tenant\":\"a\"}");
     refused(w, "BOUND", "backup.create", "{\"tenant\":\"b\"}");
+    assert_non_null(strstr(w->answer.error.message, "limits.rollouts"));
+    ask(w, "rollback.start", "{\"select\":\"name=b\",\"to\":\"empty\"}"); /* the way back is open */
 }
 
 static void a_broken_catalog_is_no_refusal(void **state) {
