@@ -5,6 +5,7 @@ changes its speed changes it for all; a figure is the best round's. Prints a tab
 --write, puts it into docs/PERFORMANCE.md.
 """
 import argparse
+import json
 import os
 import re
 import subprocess
@@ -107,7 +108,8 @@ class Bench:
                                   connection={"host": self.cluster.socket_folder})
         self.number += 1
         return Fleet(self.folder / f"fleet{self.number}", {"one": [cluster]},
-                     coordinator_changes={"heartbeat": "1s"}, agent_changes={"heartbeat": "1s", "inventory_refresh": "1h"})
+                     coordinator_changes={"heartbeat": "1s"},
+                     agent_changes={"heartbeat": "1s", "inventory_refresh": "1h"})
 
     def rollout(self, fleet, names, spec):
         """Milliseconds a tenant, from the order's acceptance to the rollout's end."""
@@ -225,8 +227,8 @@ class Bench:
              keys["curve"].public, keys["sign"].public], stdin=subprocess.PIPE,
             stdout=subprocess.PIPE, text=True, bufsize=1)
         peers = [process.stdout.readline().split() for _ in range(agents)]
-        text = "".join(f"  - name: {name}\n    kind: agent\n    curve: {curve!r}\n    sign: {sign}\n"
-                       .replace("'", '"') for _, name, curve, sign in peers)
+        text = "".join(f"  - name: {name}\n    kind: agent\n    curve: {json.dumps(curve)}\n"
+                       f"    sign: {sign}\n" for _, name, curve, sign in peers)
         with open(fleet.folder / "peers.yaml", "a", encoding="utf-8") as file:
             file.write(text)
         return process
@@ -265,7 +267,8 @@ class Bench:
             self.say(process, "told")
             told = self.memory(fleet.coordinator)
             if position == 0:
-                self.table.fact("memory an idle agent", f"{(online - idle) / agents / 1024:.0f} KiB")
+                self.table.fact("memory an idle agent",
+                                f"{(online - idle) / agents / 1024:.0f} KiB")
                 self.table.fact("memory a tenant",
                                 f"{(told - online) / agents / tenants / 1024:.2f} KiB")
             return order(fleet, process)

@@ -3,6 +3,7 @@
 #include "common/selector/selector.h"
 
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -15,7 +16,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     selector_t *second = NULL;
     buffer_t text = {0};
     buffer_t again = {0};
-    char *input = strndup((const char *)data, size);
+    char *input = malloc(size + 1);
+    if (input != NULL) { /* not strndup: it may look at the byte after data */
+        memcpy(input, data, size);
+        input[size] = '\0';
+    }
     if (input != NULL && selector_parse(input, NULL, &first, &err) == STATUS_OK) {
         bool matches = selector_matches(first, &subject);
         selector_print(first, &text);
