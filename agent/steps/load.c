@@ -35,24 +35,44 @@ static void forget(run_t *run) {
 
 static void on_ledger(run_t *run, connection_answer_t *answer);
 
+/* The schema's stamp over run->mask, in a transaction of its own. */
+static status_t add_stamp(const run_t *run, buffer_t *sql, error_t *err) {
+    fingerprint_scope_t scope = {.server_version_num = connection_server_version(run->connection),
+                                 .mask = run->mask};
+    buffer_text(sql, "BEGIN READ ONLY;\n");
+    buffer_text(sql, fingerprint_session_sql());
+    buffer_text(sql, ";\n");
+    TRY(fingerprint_stamp_sql(&scope, sql, err));
+    buffer_text(sql, ";\nCOMMIT");
+    return STATUS_OK;
+}
+
+static status_t take_stamp(run_t *run, const connection_answer_t *answer, error_t *err) {
+    fingerprint_scope_t scope = {.server_version_num = connection_server_version(run->connection),
+                                 .mask = run->mask};
+    fingerprint_stamp_t stamp = {0};
+    TRY(fingerprint_stamp_read(answer->results[answer->count - 2], &scope, &stamp, err));
+    run->shared->mask |= stamp.mask;
+    run->stamp[0] = '\0';
+    if (stamp.complete) {
+        (void)snprintf(run->stamp, sizeof run->stamp, "%s", stamp.text);
+    }
+    return STATUS_OK;
+}
+
 static void ask_ledger(run_t *run) {
     CLEANUP(buffer_free) buffer_t sql = {0};
     error_t err = {0};
     fence_key_t key = run_key(run);
-    fingerprint_scope_t scope = {.server_version_num = connection_server_version(run->connection),
-                                 .mask = run->shared->mask};
+    run->mask = run->shared->load_mask;
     fence_sql_lock(&sql, &key);
     buffer_text(&sql, ";\n");
     ledger_sql_read(&sql, &key, (ledger_range_t){.after_seq = 0, .most = ROWS_AT_ONCE});
-    buffer_text(&sql, ";\nBEGIN READ ONLY;\n");
-    buffer_text(&sql, fingerprint_session_sql());
     buffer_text(&sql, ";\n");
-    if (fingerprint_stamp_sql(&scope, &sql, &err) != STATUS_OK) {
+    if (add_stamp(run, &sql, &err) != STATUS_OK) {
         run_fail(run, &err);
         return;
     }
-    buffer_text(&sql, ";\nCOMMIT");
-    run->mask = run->shared->mask;
     run_query(run, &sql, on_ledger);
 }
 
@@ -113,26 +133,46 @@ static status_t take_ledger(run_t *run, connection_answer_t *answer, error_t *er
     }
     run->locked = true;
     TRY(take_rows(run, answer->results[1], err));
-    fingerprint_scope_t scope = {.server_version_num = connection_server_version(run->connection),
-                                 .mask = run->mask};
-    fingerprint_stamp_t stamp = {0};
-    TRY(fingerprint_stamp_read(answer->results[answer->count - 2], &scope, &stamp, err));
-    run->shared->mask |= stamp.mask;
-    if (stamp.complete) {
-        (void)snprintf(run->stamp, sizeof run->stamp, "%s", stamp.text);
-    }
+    TRY(take_stamp(run, answer, err));
     return judge_floor(run, err);
 }
 
+static void hand_over(run_t *run) {
+    run_next_fn *next = run->loaded;
+    run->loaded = NULL;
+    next(run);
+}
+
+static void on_stamp(run_t *run, connection_answer_t *answer) {
+    error_t err = {0};
+    if (answer->count < 3 || take_stamp(run, answer, &err) != STATUS_OK) {
+        run_fail(run, &err);
+        return;
+    }
+    hand_over(run);
+}
+
+/* A stamp can be compared only over the catalogs that the recorded one covers. Where the guess was
+ * another, it is read again: far cheaper than the whole fingerprint. */
 static void on_ledger(run_t *run, connection_answer_t *answer) {
     error_t err = {0};
     if (take_ledger(run, answer, &err) != STATUS_OK) {
         run_fail(run, &err);
         return;
     }
-    run_next_fn *next = run->loaded;
-    run->loaded = NULL;
-    next(run);
+    const char *recorded = run->row_count > 0 ? run->rows[run->row_count - 1].stamp : "";
+    uint64_t mask = fingerprint_stamp_mask(recorded);
+    if (mask == 0 || mask == run->mask) {
+        hand_over(run);
+        return;
+    }
+    run->shared->load_mask = run->mask = mask;
+    CLEANUP(buffer_free) buffer_t sql = {0};
+    if (add_stamp(run, &sql, &err) != STATUS_OK) {
+        run_fail(run, &err);
+        return;
+    }
+    run_query(run, &sql, on_stamp);
 }
 
 static void judge(run_t *run) {
@@ -166,9 +206,7 @@ static void judge(run_t *run) {
         ask_ledger(run);
         return;
     }
-    run_next_fn *next = run->loaded;
-    run->loaded = NULL;
-    next(run);
+    hand_over(run);
 }
 
 static void on_identity_ledger(run_t *run, connection_answer_t *answer) {

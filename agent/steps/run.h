@@ -82,6 +82,8 @@ typedef struct run_shared {
     shape_t *shapes;
     const char *texts_dir; /* canonical schema texts, one file a strict digest */
     uint64_t mask;         /* rare catalogs seen last: a guess that saves a round trip */
+    uint64_t load_mask;    /* what the ledger read last had its stamp over: tenants of one wave
+                              stand alike, so the next one's stamp is read over the same */
     void *context;
     /* To be journaled and sent. */
     void (*report)(void *context, run_t *run, const run_report_t *report);
