@@ -221,7 +221,7 @@ def quick_start_script(postgres):
              if block.language == "sh"]
     assert steps[0] == SETUP, "the quick start's first step says where server and checkout are"
     ours = (f"export PGHOST={postgres.socket_folder} PGPORT={postgres.port} PGUSER=postgres\n"
-            f"checkout={ROOT}\n")
+            f"checkout={shlex.quote(str(ROOT))}\n")
     script = "\n".join([ours, *steps[1:]])
     return script.replace(PORT, f"tcp://127.0.0.1:{free_port()}")
 
