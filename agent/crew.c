@@ -120,7 +120,7 @@ static status_t take(agent_t *agent, run_t *run, job_event_t event, error_t *err
     job_state_t before = run->machine.state;
     const table_row_t *row = job_take(&run->machine, event, random_u32());
     bool intent = wants(row, JOB_DO_WORK) || wants(row, JOB_DO_SETTLE);
-    memcpy(run->todo, row->effects, sizeof run->todo);
+    memcpy(run->planned, row->effects, sizeof run->planned);
     if (!job_state_is_final(before)) {
         run->last_state = before;
     }
@@ -213,13 +213,13 @@ static void start(run_t *run, job_effect_t effect) {
 }
 
 static bool carry_out(run_t *run) {
-    uint8_t todo[TABLE_EFFECTS];
-    memcpy(todo, run->todo, sizeof todo);
-    memset(run->todo, 0, sizeof run->todo);
+    uint8_t planned[TABLE_EFFECTS];
+    memcpy(planned, run->planned, sizeof planned);
+    memset(run->planned, 0, sizeof run->planned);
     bool any = false;
     for (size_t i = 0; i < TABLE_EFFECTS; i++) {
-        if (todo[i] >= JOB_DO_CHECK && todo[i] <= JOB_DO_SETTLE) {
-            start(run, (job_effect_t)todo[i]);
+        if (planned[i] >= JOB_DO_CHECK && planned[i] <= JOB_DO_SETTLE) {
+            start(run, (job_effect_t)planned[i]);
             any = true;
         }
     }

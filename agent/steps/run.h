@@ -161,13 +161,13 @@ struct run {
 
     /* the crew's */
     run_t *next_run;
-    size_t cluster_index;        /* in the configuration; meaningless where cluster is NULL */
-    bool begun;                  /* has a slot */
-    bool resumed;                /* was in hand before the agent was restarted */
-    bool finished;               /* the final report is journaled */
-    uint8_t todo[TABLE_EFFECTS]; /* effects that wait for the commit */
-    job_state_t last_state;      /* before the final one: which step the end is reported for */
-    error_t unfit;               /* why it cannot even begin: its bundle, its cluster */
+    size_t cluster_index;           /* in the configuration; meaningless where cluster is NULL */
+    bool begun;                     /* has a slot */
+    bool resumed;                   /* was in hand before the agent was restarted */
+    bool finished;                  /* the final report is journaled */
+    uint8_t planned[TABLE_EFFECTS]; /* effects that wait for the commit */
+    job_state_t last_state;         /* before the final one: which step the end is reported for */
+    error_t unfit;                  /* why it cannot even begin: its bundle, its cluster */
     int64_t begun_boot_us;
     int64_t wait_until_boot_us; /* WAITING */
     int fd_polled;              /* descriptors that the loop has registered; -1: none */
