@@ -157,7 +157,9 @@ static void test_busy_tenant(void **state) {
     fence_key_t key = run_key(holder);
     fence_sql_lock(&sql, &key);
     assert_string_equal(scratch_run(c, buffer_string(&sql)), "t");
+    int told = stage.reports;
     assert_int_equal(stage_play(holder), JOB_TRANSIENT);
+    assert_int_equal(stage.reports, told); /* not one check came to its end without the lock */
     assert_int_equal(holder->error.code, ERROR_TENANT_BUSY);
     connection_destroy(&c);
     run_destroy(&holder);
