@@ -13,6 +13,7 @@
 #include "coordinator/link/outgoing.h"
 #include "coordinator/link/session.h"
 #include "coordinator/store/store_audit.h"
+#include "coordinator/store/store_tenant.h"
 
 typedef struct upload upload_t; /* bundles.c: a bundle that an operator is pushing */
 
@@ -70,6 +71,8 @@ MUST_CHECK status_t hello_settle(hub_t *self, session_t *session, error_t *err);
 void hello_tell_leases(hub_t *self, session_t *session);
 
 /* inventory.c */
+/* What an agent says of one application, as the catalog keeps it. Borrows from the message. */
+application_row_t inventory_application(const Drover__ApplicationSeen *seen, int64_t observed_us);
 MUST_CHECK status_t inventory_take(hub_t *self, session_t *session,
                                    const Drover__Inventory *inventory, error_t *err);
 

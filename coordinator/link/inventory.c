@@ -8,8 +8,7 @@
 
 #include <string.h>
 
-static application_row_t application_from(const Drover__ApplicationSeen *seen,
-                                          int64_t observed_us) {
+application_row_t inventory_application(const Drover__ApplicationSeen *seen, int64_t observed_us) {
     return (application_row_t){
         .application = seen->application,
         .generation = seen->generation,
@@ -51,7 +50,7 @@ static status_t put_tenant(hub_t *self, const session_t *session, const Drover__
         labels[i] = (label_row_t){.key = seen->labels[i]->key, .value = seen->labels[i]->value};
     }
     for (size_t i = 0; i < seen->n_applications; i++) {
-        applications[i] = application_from(seen->applications[i], observed_us);
+        applications[i] = inventory_application(seen->applications[i], observed_us);
     }
     tenant_row_t row = {
         .id = field_ident(seen->tenant),

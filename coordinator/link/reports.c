@@ -140,17 +140,7 @@ static status_t write_state(hub_t *self, const taken_t *taken, error_t *err) {
     int64_t observed_us = report->finished_us > 0 && report->finished_us < self->now_us
                               ? report->finished_us
                               : self->now_us;
-    application_row_t application = {
-        .application = seen->application,
-        .generation = seen->generation,
-        .position = seen->position,
-        .version = seen->version,
-        .ledger_sequence = seen->ledger_sequence,
-        .ledger_digest = field_digest(seen->ledger_digest),
-        .fingerprint_strict = field_digest(seen->fingerprint_strict),
-        .fingerprint_logical = field_digest(seen->fingerprint_logical),
-        .observed_us = observed_us,
-    };
+    application_row_t application = inventory_application(seen, observed_us);
     tenant_report_t told = {
         .tenant = taken->tenant, .application = &application, .size_bytes = report->size_bytes};
     head_verdict_t verdict = HEAD_SAME;
