@@ -20,7 +20,8 @@ enum {
     SCRIPT_RESULTS_KEPT = 64 /* of a script; its errors always */
 };
 
-#define CANCEL_LOOK_US INT64_C(5000) /* how often to look whether the cancel thread is through */
+#define CANCEL_AGAIN_US INT64_C(200000) /* how long a cancel may go unheard */
+#define CANCEL_LOOK_US INT64_C(5000)    /* how often to look whether the cancel thread is through */
 
 /* ---- ending a request ---- */
 
@@ -251,7 +252,16 @@ static void arm_cancel(connection_t *c, int64_t now_us) {
     c->state = CONNECTION_CANCELLING;
     c->cancel = connection_cancel_start(c->conn);
     c->drain_until_us = now_us + CONNECTION_DRAIN_US;
-    c->deadline_us = c->drain_until_us;
+    c->deadline_us = now_us + CANCEL_AGAIN_US;
+}
+
+/* A backend that has not read its statement yet throws a cancel away, so it is sent until heard. */
+static void cancel_again(connection_t *c, int64_t now_us) {
+    if (c->cancel == NULL || connection_cancel_finished(c->cancel)) {
+        connection_cancel_release(&c->cancel);
+        c->cancel = connection_cancel_start(c->conn);
+    }
+    c->deadline_us = now_us + CANCEL_AGAIN_US;
 }
 
 static void finish_drained(connection_t *c, int64_t now_us) {
@@ -295,6 +305,8 @@ static void advance(connection_t *c, int64_t now_us) {
         finish_lost(c);
     } else if (c->deadline_us == 0 || now_us < c->deadline_us) {
         return;
+    } else if (c->state == CONNECTION_CANCELLING && now_us < c->drain_until_us) {
+        cancel_again(c, now_us);
     } else if (c->settling || c->state == CONNECTION_CANCELLING) {
         give_up(c);
     } else {

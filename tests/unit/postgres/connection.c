@@ -7,6 +7,7 @@
 #include "tests/unit/postgres/scratch.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -209,6 +210,43 @@ static void owner_cancels(void **state) {
     assert_int_equal(connection_state(session), CONNECTION_IDLE);
 }
 
+/* Whether a signal waits to be delivered to a process that is stopped. */
+static bool signal_pends(int pid, int number) {
+    char path[64], line[256];
+    unsigned long long pending = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/status", pid);
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file) != NULL) {
+        unsigned long long mask = 0;
+        if (sscanf(line, "SigPnd: %llx", &mask) == 1 || sscanf(line, "ShdPnd: %llx", &mask) == 1) {
+            pending |= mask;
+        }
+    }
+    (void)fclose(file);
+    return (pending >> (number - 1) & 1U) != 0;
+}
+
+/* A backend that is stopped hears the cancel before it has read the statement, and ignores it. */
+static void cancel_that_came_too_early_is_repeated(void **state) {
+    (void)state;
+    seen_t seen = {0};
+    int pid = connection_backend_pid(session);
+    assert_int_equal(kill(pid, SIGSTOP), 0);
+    connection_query(session, "SELECT pg_sleep(600)", clock_boot_us() + 60 * US_PER_S, on_done,
+                     &seen);
+    connection_cancel(session, clock_boot_us());
+    while (!signal_pends(pid, SIGINT)) {
+        connection_ready(session, clock_boot_us());
+        assert_int_equal(seen.calls, 0);
+    }
+    assert_int_equal(kill(pid, SIGCONT), 0);
+    turn_until(session, &seen, 1);
+    assert_int_equal(seen.error.code, ERROR_CANCELLED);
+    assert_int_equal(connection_state(session), CONNECTION_IDLE);
+    assert_string_equal(scratch_run(session, "SELECT 1"), "1");
+}
+
 static void done_may_destroy(void **state) {
     (void)state;
     seen_t seen = {0};
@@ -357,6 +395,7 @@ int main(void) {
         cmocka_unit_test(deadline_cancels_and_drains),
         cmocka_unit_test(answered_in_time_is_no_error),
         cmocka_unit_test(owner_cancels),
+        cmocka_unit_test(cancel_that_came_too_early_is_repeated),
         cmocka_unit_test(done_may_destroy),
         cmocka_unit_test(terminated_backend_is_lost),
         cmocka_unit_test(loss_at_commit_is_unknown),
