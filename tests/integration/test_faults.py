@@ -57,13 +57,12 @@ def test_agent_killed(fleet, postgres, point):
 def test_coordinator_killed(fleet, postgres, point):
     name, spec = prepare(fleet)
     fleet.coordinator.stop()
-    mark = fleet.start_coordinator(DROVER_FAILPOINT=point).mark()
+    fleet.start_coordinator(DROVER_FAILPOINT=point)
     fleet.drover("rollout", "start", spec, "--yes", "-o", "json")  # its answer may be lost
     coordinator = fleet.coordinator
     coordinator.wait_for_line(r"^failpoint ", after=0)
     coordinator.wait()
     fleet.start_coordinator()
-    del mark
     started = [row for row in fleet.ok("rollout", "list", "-o", "json").json["rollouts"]
                if row["state"] != "succeeded" or row["tasks"] == 1]
     newest = max(started, key=lambda row: row["created_us"]) if started else None

@@ -25,7 +25,7 @@ def position(postgres, tenant):
 
 
 def test_story(fleet, postgres):
-    bundle = fleet.push_bundle(migrations.EXAMPLE)
+    fleet.push_bundle(migrations.EXAMPLE)
     rollouts.baseline(fleet)
 
     spec = fleet.write_spec("shop", waves=WAVES, **NO_POINT)
@@ -38,10 +38,9 @@ def test_story(fleet, postgres):
     # Again: everything is at the head, and nobody is asked.
     again = rollouts.start(fleet, spec)
     rollouts.assert_ends(fleet, again, "succeeded")
-    del bundle
 
 
-def test_failure_stops_and_rollback_returns(fleet, postgres):
+def test_failure_stops_and_rollback_returns(fleet, postgres, folder):
     bad = TENANTS[3]  # in the second wave
     for tenant in TENANTS:
         postgres.run("SET ROLE tenant_owner;" + migrations.SHOP_DATA.read_text() +
@@ -50,7 +49,7 @@ def test_failure_stops_and_rollback_returns(fleet, postgres):
     postgres.run(
         "INSERT INTO customers (name, email, country) SELECT name, upper(email), country"
         " FROM customers LIMIT 1", bad)
-    fleet.push_bundle(migrations.EXAMPLE_NEXT)
+    fleet.push_bundle(migrations.write_next(folder / "next"))
     spec = fleet.write_spec("shop", waves=WAVES, **NO_POINT)
     rollout = rollouts.start(fleet, spec)
     end = rollouts.follow(fleet, rollout)

@@ -1,11 +1,20 @@
 """Migration folders as tests read them: independent of Drover's own reader, on purpose."""
 import re
+import shutil
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLE = ROOT / "migrations" / "example"
-EXAMPLE_NEXT = ROOT / "migrations" / "example-next"
+EXAMPLE_NEXT = ROOT / "migrations" / "example-next"  # what the release after it adds
 SHOP_DATA = ROOT / "deploy" / "lib" / "shop-data.sql"
+
+
+def write_next(folder):
+    """The example's directory as it stands one release later; answers the folder."""
+    folder.mkdir()
+    for source in (EXAMPLE, EXAMPLE_NEXT):
+        shutil.copytree(source, folder, dirs_exist_ok=True)
+    return folder
 
 
 class Migration:

@@ -186,7 +186,7 @@ static void the_audit_log_is_filtered(void **state) {
 
 static void bundles_are_listed_and_shown(void **state) {
     world_t *w = *state;
-    digest_t next = world_push(w, "migrations/example-next", "app");
+    digest_t next = world_push(w, WORLD_EXAMPLE_NEXT, "app");
     char text[DIGEST_TEXT_SIZE];
     json_t *list = ask(w, "bundles.list", "{}");
     assert_int_equal(size_of(list, "bundles"), 2);

@@ -100,7 +100,7 @@ static void a_saved_plan_starts_as_it_was_shown(void **state) {
                                   json_object_get(plan, "plan_digest"));
     char *text = json_dumps(arguments, JSON_COMPACT);
     /* a newer bundle does not change what was pinned */
-    (void)world_push(w, "migrations/example-next", "app");
+    (void)world_push(w, WORLD_EXAMPLE_NEXT, "app");
     ask(w, "rollout.start", "%s", text);
     assert_int_equal(world_rollout(w)->target_position, HEAD);
     free(text);

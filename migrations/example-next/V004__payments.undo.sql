@@ -1,2 +1,0 @@
-DROP TABLE invoices;
-DROP TABLE payments;

@@ -1,2 +1,0 @@
-DROP TABLE settings;
-DROP TABLE users;

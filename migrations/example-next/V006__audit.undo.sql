@@ -1,3 +1,0 @@
-DROP TRIGGER orders_audit ON orders;
-DROP FUNCTION order_state_changed();
-DROP TABLE audit;

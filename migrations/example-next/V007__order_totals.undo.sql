@@ -1,2 +1,0 @@
-DROP VIEW order_totals;
-DROP TABLE coupons;

@@ -1,2 +1,0 @@
--- drover: lock_timeout=1s
-ALTER TABLE customers DROP COLUMN country;

@@ -1,2 +1,0 @@
-SELECT 'every address names a country', count(*) = 0
-  FROM addresses WHERE country_code !~ '^[A-Z]{2}$';

@@ -1,2 +1,0 @@
--- drover: statement_timeout=60s
-UPDATE customers SET country = NULL WHERE country IS NOT NULL;

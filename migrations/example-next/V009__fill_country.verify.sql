@@ -1,1 +1,0 @@
-SELECT 'every customer has a country', count(*) = 0 FROM customers WHERE country IS NULL;
