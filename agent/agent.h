@@ -47,9 +47,10 @@ typedef struct agent {
     uint32_t room_told;    /* room that the last beat told */
     int64_t heartbeat_us;
     int64_t beat_due_boot_us;
-    int64_t hello_due_boot_us;  /* say hello again where no welcome came */
-    bool must_commit;           /* something waits for the journal */
-    int64_t commit_due_boot_us; /* reports may wait so long */
+    int64_t hello_due_boot_us; /* say hello again where no welcome came */
+    bool must_commit;          /* something waits for the journal */
+    int64_t tell_due_boot_us;  /* reports wait so long to be told; 0: none waits */
+    uint32_t ended_untold;     /* jobs that ended and whose end was not sent yet */
     bool draining;
     bool stopped;
     bool settling;                /* loop_settle is at work */
@@ -60,6 +61,7 @@ typedef struct agent {
     uint32_t part;                /* number of its next part */
     bool last_part;               /* the part that was sent last is its last */
     int64_t forget_due_boot_us;   /* when the journal is next looked through for what is old */
+    uint64_t dropped;             /* messages that broke a rule of the protocol */
     error_t failed;               /* why it stopped by itself */
 } agent_t;
 

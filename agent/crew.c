@@ -74,7 +74,6 @@ static bool wants(const table_row_t *row, job_effect_t effect) {
 }
 
 static status_t keep_progress(agent_t *agent, const run_t *run, error_t *err) {
-    agent->must_commit = true;
     return journal_progress(agent->journal,
                             &(journal_progress_t){.attempt = run->what.attempt,
                                                   .state = run->machine.state,
@@ -82,6 +81,13 @@ static status_t keep_progress(agent_t *agent, const run_t *run, error_t *err) {
                                                   .cancelled = run->machine.cancelled,
                                                   .finished = run->finished},
                             err);
+}
+
+/* Whether the end of such a job may be committed with others'. Killed before, the agent finds out
+ * from the ledger that nothing is left to do; a backup would be taken again. */
+static bool end_may_wait(job_kind_t kind) {
+    return kind == JOB_KIND_FORWARD || kind == JOB_KIND_UNDO || kind == JOB_KIND_BASELINE ||
+           kind == JOB_KIND_LOOK;
 }
 
 /* The attempt is over: its last report, and the journal's mark, in one commit. */
@@ -101,6 +107,7 @@ static status_t finish(agent_t *agent, run_t *run, const table_row_t *row, error
         .error = good ? NULL : &run->error,
         .version = run->change.migration != NULL && !good ? run->change.migration->version : NULL,
         .notes = run->notes};
+    agent->must_commit = agent->must_commit || !good || !end_may_wait(run->what.kind);
     TRY(reports_add(agent, run, &report, true, err));
     return keep_progress(agent, run, err);
 }
@@ -133,7 +140,11 @@ static status_t take(agent_t *agent, run_t *run, job_event_t event, error_t *err
     if (wants(row, JOB_DO_FINISH)) {
         return finish(agent, run, row, err);
     }
-    return intent ? keep_progress(agent, run, err) : STATUS_OK;
+    if (!intent) {
+        return STATUS_OK;
+    }
+    agent->must_commit = true;
+    return keep_progress(agent, run, err);
 }
 
 status_t crew_take_events(agent_t *agent, error_t *err) {
@@ -275,7 +286,8 @@ static void tell_inventory(agent_t *agent, const run_t *run) {
     inventory_note(agent->inventory, run->what.system_identifier, run->what.database, &facts);
 }
 
-/* Drop runs that are over; their final reports are committed. */
+/* Drop runs that are over; their final reports are in the journal, and are sent once it is
+ * committed. */
 static void dismiss(agent_t *agent) {
     run_t **link = &agent->runs;
     while (*link != NULL) {
@@ -290,6 +302,7 @@ static void dismiss(agent_t *agent) {
             lease->running -= run->begun;
             lease->queued -= !run->begun;
         }
+        FAILPOINT("agent.job.ended"); /* its end may not be committed yet */
         tell_inventory(agent, run);
         loop_forget(agent, run);
         run_destroy(&run);

@@ -39,7 +39,14 @@ static size_t fill_clusters(agent_t *agent, Drover__ClusterSeen *seen,
     return agent->cluster_count;
 }
 
+/* The hello names the last report's number: one that a crash takes back would make the coordinator
+ * think that this journal went back in time. So what is gathered is committed first. */
 static void say_hello(agent_t *agent) {
+    agent->must_commit = true;
+    loop_settle(agent);
+    if (agent->stopped) {
+        return;
+    }
     Drover__Hello hello = DROVER__HELLO__INIT;
     Drover__ClusterSeen seen[LIMIT_CLUSTERS_PER_AGENT];
     Drover__ClusterSeen *clusters[LIMIT_CLUSTERS_PER_AGENT];
@@ -137,6 +144,7 @@ static void on_welcome(agent_t *agent, const Drover__Welcome *welcome) {
     agent->welcomed = true;
     agent->acknowledged = welcome->acknowledged;
     agent->sent_report = welcome->acknowledged;
+    reports_hurry(agent);
     if (welcome->heartbeat_ms > 0) {
         agent->heartbeat_us = welcome->heartbeat_ms * US_PER_MS;
     }
@@ -191,7 +199,8 @@ static void on_chunk(agent_t *agent, const Drover__BundleChunk *chunk) {
 }
 
 static void on_refused(agent_t *agent, const Drover__Refused *refused) {
-    log_warning("refused by the coordinator", "code", refused->code, "message", refused->message);
+    log_warning("refused by the coordinator", "code", refused->code, "message", refused->message,
+                "hint", error_code_hint(error_code_parse(refused->code)));
     agent->welcomed = false;
 }
 
@@ -236,6 +245,7 @@ static void on_receive(void *context, const void *bytes, size_t size) {
     if (codec_open(bytes, size, PARTY_COORDINATOR, &envelope, &err) != STATUS_OK ||
         codec_unpack(&envelope, envelope.signature != NULL ? &coordinator : NULL, &message, &err) !=
             STATUS_OK) {
+        agent->dropped++;
         log_error("a message was dropped", &err);
         return;
     }
@@ -244,6 +254,17 @@ static void on_receive(void *context, const void *bytes, size_t size) {
 
 static void on_drained(void *context) {
     loop_settle(context);
+}
+
+/* Refused: the other side says that our key is none of its peers'. Else nothing is known. */
+static void log_unheard(const agent_t *agent, bool refused, const char *reason) {
+    error_code_t code = refused ? ERROR_PEER_UNKNOWN : ERROR_WIRE_UNREACHABLE;
+    char key[KEYTEXT_PUBLIC_SIZE];
+    log_warning(
+        refused ? "the coordinator does not know our key" : "the coordinator does not answer",
+        "code", error_code_text(code), "reason", reason, "coordinator",
+        agent->config->coordinator.address, "key",
+        keytext_public_text(keyfile_public(agent->curve_key), key), "hint", error_code_hint(code));
 }
 
 static void on_event(void *context, dialer_event_t event, const char *reason) {
@@ -260,9 +281,7 @@ static void on_event(void *context, dialer_event_t event, const char *reason) {
         return;
     case DIALER_REFUSED:
     case DIALER_UNANSWERED:
-        log_warning(event == DIALER_REFUSED ? "the coordinator does not know our key"
-                                            : "the coordinator does not answer",
-                    "reason", reason, "coordinator", agent->config->coordinator.address);
+        log_unheard(agent, event == DIALER_REFUSED, reason);
         return;
     case DIALER_EVENT_COUNT:
         return;
@@ -299,8 +318,8 @@ void link_send_due(agent_t *agent) {
     if (!agent->welcomed || !dialer_connected(agent->dialer)) {
         return;
     }
-    if (reports_send(agent, &err) != STATUS_OK && err.code != ERROR_WIRE_BUSY &&
-        err.code != ERROR_WIRE_UNREACHABLE) {
+    if (reports_due(agent) && reports_send(agent, &err) != STATUS_OK &&
+        err.code != ERROR_WIRE_BUSY && err.code != ERROR_WIRE_UNREACHABLE) {
         log_error("reports not sent", &err);
     }
     send_wants(agent);

@@ -2,14 +2,16 @@
 #include "agent/loop.h"
 #include "agent/crew.h"
 #include "agent/link.h"
+#include "agent/reports.h"
 #include "common/base/clock.h"
 #include "common/base/failpoint.h"
 #include "common/base/log.h"
 
+#include <malloc.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 
-enum { TICK_MS = 50, REPORTS_WAIT_MS = 50, ROUNDS_MOST = 100000 };
+enum { TICK_MS = 50, ROUNDS_MOST = 100000, MEMORY_KEPT = 32 * 1024 * 1024 };
 
 /* ---- descriptors of runs ---- */
 
@@ -146,16 +148,29 @@ static void give_up(agent_t *agent, const error_t *err) {
 }
 
 static status_t commit(agent_t *agent, error_t *err) {
-    bool due = agent->must_commit || clock_boot_us() >= agent->commit_due_boot_us;
-    if (!journal_is_dirty(agent->journal) || !due) {
+    agent->must_commit = false;
+    if (!journal_is_dirty(agent->journal)) {
         return STATUS_OK;
     }
-    agent->must_commit = false;
     FAILPOINT("agent.journal.before-commit");
     TRY(journal_commit(agent->journal, err));
     FAILPOINT("agent.journal.after-commit");
-    agent->commit_due_boot_us = clock_boot_us() + REPORTS_WAIT_MS * US_PER_MS;
     return STATUS_OK;
+}
+
+/* What happened is committed and told once for many jobs; see reports_due. The next steps are under
+ * way by now: nobody waits for this commit. */
+static void tell(agent_t *agent) {
+    error_t err = {0};
+    if (reports_due(agent) && commit(agent, &err) != STATUS_OK) {
+        give_up(agent, &err);
+        return;
+    }
+    if (journal_is_dirty(agent->journal)) {
+        reports_gather(agent);
+    } else {
+        link_send_due(agent);
+    }
 }
 
 void loop_settle(agent_t *agent) {
@@ -166,14 +181,15 @@ void loop_settle(agent_t *agent) {
     agent->settling = true;
     bool again = true;
     for (int round = 0; again && !agent->stopped && round < ROUNDS_MOST; round++) {
-        if (crew_take_events(agent, &err) != STATUS_OK || commit(agent, &err) != STATUS_OK) {
+        if (crew_take_events(agent, &err) != STATUS_OK ||
+            (agent->must_commit && commit(agent, &err) != STATUS_OK)) {
             give_up(agent, &err);
             break;
         }
         again = crew_carry_out(agent);
     }
-    if (!agent->stopped && !journal_is_dirty(agent->journal)) {
-        link_send_due(agent);
+    if (!agent->stopped) {
+        tell(agent);
     }
     for (run_t *run = agent->runs; run != NULL; run = run->next_run) {
         poll_session(agent, run);
@@ -266,6 +282,9 @@ status_t loop_run(agent_t *agent, error_t *err) {
     (void)sigaddset(&signals, SIGINT);
     (void)sigprocmask(SIG_BLOCK, &signals, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
+    /* each schema that is read needs a few MiB and gives them back: to us, not to the system */
+    (void)mallopt(M_TRIM_THRESHOLD, MEMORY_KEPT);
+    (void)mallopt(M_MMAP_THRESHOLD, MEMORY_KEPT);
     CLEANUP(close_p) int fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     if (fd < 0) {
         return error_set(err, ERROR_IO, "signalfd: %m");
@@ -275,8 +294,9 @@ status_t loop_run(agent_t *agent, error_t *err) {
     INVARIANT(zloop_timer(agent->loop, TICK_MS, 0, on_tick, agent) >= 0);
     loop_settle(agent);
     (void)zloop_start(agent->loop);
-    if (!journal_is_dirty(agent->journal)) {
-        link_send_due(agent);
+    reports_hurry(agent);
+    if (agent->failed.code == ERROR_NONE) {
+        tell(agent);
     }
     link_goodbye(agent, agent->failed.code != ERROR_NONE ? "its journal failed" : "stopped");
     if (agent->failed.code != ERROR_NONE) {

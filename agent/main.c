@@ -83,9 +83,26 @@ static status_t make_folder(const agent_t *agent, const char *name, char **ret_p
     return *ret_path != NULL ? STATUS_OK : error_set(err, ERROR_NO_MEMORY, "out of memory");
 }
 
+/* Where a cluster was never read, nobody else can say so: its identity is not known. */
+static void log_cluster(const inventory_cluster_t *cluster) {
+    if (cluster->problem_code != ERROR_NONE) {
+        log_warning("cluster not read", "cluster", cluster->name, "code",
+                    error_code_text(cluster->problem_code), "problem", cluster->problem, "hint",
+                    error_code_hint(cluster->problem_code));
+        return;
+    }
+    if (!cluster->writable) {
+        log_warning("cluster is a standby", "cluster", cluster->name, "code",
+                    error_code_text(ERROR_DB_READ_ONLY), "effect", "its tenants are not read",
+                    "hint", error_code_hint(ERROR_DB_READ_ONLY));
+        return;
+    }
+    log_info("cluster read", "cluster", cluster->name);
+}
+
 static void on_clusters(void *context, size_t cluster) {
     agent_t *agent = context;
-    (void)cluster;
+    log_cluster(inventory_cluster(agent->inventory, cluster));
     agent->clusters_changed = true;
     agent->beat_due_boot_us = 0;
 }
@@ -93,6 +110,14 @@ static void on_clusters(void *context, size_t cluster) {
 static void on_tenants(void *context) {
     agent_t *agent = context;
     agent->must_commit = true; /* ids of databases that are not stamped yet */
+}
+
+static void on_missing(void *context, size_t cluster, const agent_config_tenant_t *listed) {
+    const agent_t *agent = context;
+    log_warning("listed database not found", "cluster",
+                inventory_cluster(agent->inventory, cluster)->name, "database", listed->database,
+                "tenant", listed->name, "hint",
+                "make the database, or correct tenants.list in agent.yaml");
 }
 
 static status_t open_rooms(agent_t *agent, error_t *err) {
@@ -111,8 +136,10 @@ static status_t open_rooms(agent_t *agent, error_t *err) {
     agent->shared.config = agent->config;
     agent->shared.texts_dir = agent->texts_dir;
     crew_attach(agent);
-    inventory_callbacks_t calls = {
-        .context = agent, .cluster_changed = on_clusters, .tenants_changed = on_tenants};
+    inventory_callbacks_t calls = {.context = agent,
+                                   .cluster_changed = on_clusters,
+                                   .tenants_changed = on_tenants,
+                                   .database_missing = on_missing};
     TRY(inventory_new(agent->config, agent->journal, &calls, &agent->inventory, err));
     if (agent->config->backup.directory != NULL) {
         TRY(backup_sweep(agent->config->backup.directory, NULL, err));

@@ -11,7 +11,8 @@
 enum {
     BATCH_REPORTS = 200,
     BATCH_BYTES = 512 * 1024,
-    WINDOW = 4000 /* sent and not acknowledged */
+    WINDOW = 4000,       /* sent and not acknowledged */
+    TELL_WITHIN_MS = 100 /* reports wait so long for others */
 };
 
 static void fill_state(const run_t *run, Drover__ApplicationSeen *state) {
@@ -68,6 +69,20 @@ static size_t split_notes(char *notes, char *lines[WIRE_NOTES]) {
     return count;
 }
 
+/* Good news waits for company. What the coordinator should act on does not: a wave stops at its
+ * first failure, and an outcome that is not known holds a tenant. */
+static void arrange(agent_t *agent, const Drover__Report *wire) {
+    bool good = wire->outcome == DROVER__OUTCOME__OUTCOME_STARTED ||
+                wire->outcome == DROVER__OUTCOME__OUTCOME_DONE ||
+                wire->outcome == DROVER__OUTCOME__OUTCOME_NOT_NEEDED;
+    agent->ended_untold += wire->final ? 1U : 0U;
+    if (!good) {
+        reports_hurry(agent);
+    } else {
+        reports_gather(agent);
+    }
+}
+
 static status_t keep(agent_t *agent, const run_t *run, const Drover__Report *wire, error_t *err) {
     size_t size = drover__report__get_packed_size(wire);
     CLEANUP(free_p) uint8_t *bytes = malloc(size + 1);
@@ -75,6 +90,7 @@ static status_t keep(agent_t *agent, const run_t *run, const Drover__Report *wir
         return error_set(err, ERROR_NO_MEMORY, "out of memory for a report");
     }
     (void)drover__report__pack(wire, bytes);
+    arrange(agent, wire);
     return journal_report(
         agent->journal,
         &(journal_report_t){
@@ -124,6 +140,37 @@ status_t reports_add(agent_t *agent, const run_t *run, const run_report_t *repor
         wire.notes = lines;
     }
     return keep(agent, run, &wire, err);
+}
+
+/* ---- when to send ---- */
+
+void reports_gather(agent_t *agent) {
+    if (agent->tell_due_boot_us == 0) {
+        agent->tell_due_boot_us = clock_boot_us() + TELL_WITHIN_MS * US_PER_MS;
+    }
+}
+
+void reports_hurry(agent_t *agent) {
+    agent->tell_due_boot_us = 1;
+}
+
+/* Whether some cluster has fewer jobs ready than it has slots, while the coordinator does not know
+ * yet that others ended: it would send more. */
+static bool starves(const agent_t *agent) {
+    for (size_t i = 0; agent->ended_untold > 0 && i < agent->cluster_count; i++) {
+        const agent_lease_t *lease = &agent->leases[i];
+        int64_t slots =
+            agent_config_parallel(agent->config, agent_config_cluster(agent->config, i));
+        if (lease->until_boot_us > 0 && lease->queued < slots) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool reports_due(const agent_t *agent) {
+    return agent->tell_due_boot_us != 0 &&
+           (clock_boot_us() >= agent->tell_due_boot_us || starves(agent));
 }
 
 /* ---- sending ---- */
@@ -180,10 +227,12 @@ status_t reports_send(agent_t *agent, error_t *err) {
         journal_range_t range = {.after = agent->sent_report, .most = BATCH_REPORTS};
         TRY(journal_reports(agent->journal, range, take_report, &batch, err));
         if (batch.count == 0) {
-            return STATUS_OK;
+            break;
         }
         TRY(send_batch(agent, &batch, err));
     }
+    agent->ended_untold = 0;
+    agent->tell_due_boot_us = agent->sent_report + 1 < journal_next(agent->journal) ? 1 : 0;
     return STATUS_OK;
 }
 

@@ -11,6 +11,17 @@
 MUST_CHECK status_t reports_add(agent_t *agent, const run_t *run, const run_report_t *report,
                                 bool final, error_t *err);
 
+/* Whether what was gathered should be committed and sent now. Reports wait for each other, up to a
+ * bound: a signature, a message and two commits then serve many jobs. They wait no longer where a
+ * cluster would run out of jobs, or where something went wrong. */
+bool reports_due(const agent_t *agent);
+
+/* Something is gathered: it waits no longer than the bound from now on. */
+void reports_gather(agent_t *agent);
+
+/* What is gathered waits no longer. */
+void reports_hurry(agent_t *agent);
+
 /* Send what is committed and was not sent on this connection. Nothing may be gathered. */
 MUST_CHECK status_t reports_send(agent_t *agent, error_t *err);
 

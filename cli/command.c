@@ -149,8 +149,12 @@ static status_t check_value(const parser_t *parser, const command_flag_t *flag, 
             }
         }
         return unknown_choice(parser, flag, text, count);
-    case FLAG_SWITCH:
     case FLAG_TEXT:
+        /* most of all a variable of a script that was never set: nothing good follows from it */
+        return text[0] != '\0' ? STATUS_OK
+                               : refuse(parser, NULL, "--%s is empty: give %s, or leave it out",
+                                        flag->name, flag->value);
+    case FLAG_SWITCH:
     case FLAG_KIND_COUNT:
         return STATUS_OK;
     }
@@ -244,6 +248,9 @@ static status_t check_complete(const parser_t *parser) {
     for (size_t i = 0; i < command->argument_count; i++) {
         if (i >= input->argument_count && !command->arguments[i].optional) {
             return refuse(parser, NULL, "the argument %s is missing", command->arguments[i].name);
+        }
+        if (i < input->argument_count && input->arguments[i][0] == '\0') {
+            return refuse(parser, NULL, "the argument %s is empty", command->arguments[i].name);
         }
     }
     bool open =

@@ -77,10 +77,15 @@ static status_t lint_directory(const char *path, const lint_options_t *options,
 status_t handle_lint(const command_input_t *input, error_t *err) {
     const char *path = command_argument(input, 0);
     const output_t output = output_choose(input, OUTPUT_TABLE);
-    const lint_options_t options = {.newest_major =
-                                        (uint32_t)command_number(input, "newest-major", 0)};
+    const int64_t newest = command_number(input, "newest-major", 0);
+    const lint_options_t options = {.newest_major = (uint32_t)newest};
     CLEANUP(directory_destroy_p) directory_t *directory = NULL;
     CLEANUP(finding_list_free) finding_list_t findings = {0};
+    if (command_text(input, "newest-major") != NULL && (newest < 10 || newest > 99)) {
+        return error_set(err, ERROR_USAGE,
+                         "drover lint: --newest-major takes two digits as in 17, not '%.16s'",
+                         command_text(input, "newest-major"));
+    }
     TRY(lint_directory(path != NULL ? path : "migrations", &options, &directory, &findings, err));
     if (output.form == OUTPUT_JSON) {
         CLEANUP(release_json) json_t *document = findings_json(&findings);
@@ -92,7 +97,9 @@ status_t handle_lint(const command_input_t *input, error_t *err) {
         TRY(show_findings(&findings, stdout, err));
     }
     TRY(finding_list_refuse(&findings, err));
-    output_say("%zu migrations, %zu warnings, no errors", directory->count, findings.count);
+    output_say("%zu %s, %zu %s, no errors", directory->count,
+               directory->count == 1 ? "migration" : "migrations", findings.count,
+               findings.count == 1 ? "warning" : "warnings");
     return STATUS_OK;
 }
 
@@ -165,15 +172,18 @@ static status_t read_majors(const command_input_t *input, uint32_t *majors, size
     for (const char *text = NULL; (text = command_nth(input, "major", count)) != NULL; count++) {
         unsigned long major = strtoul(text, NULL, 10);
         if (count == BUNDLE_MAJORS || major < 10 || major > 99) {
-            return error_set(err, ERROR_USAGE, "--major %.16s: two digits, at most %d times", text,
-                             BUNDLE_MAJORS);
+            return error_set(err, ERROR_USAGE,
+                             "drover bundle build: --major takes two digits as in 15, at most %d "
+                             "times, not '%.16s'",
+                             BUNDLE_MAJORS, text);
         }
         size_t place = count;
         for (; place > 0 && majors[place - 1] > major; place--) {
             majors[place] = majors[place - 1];
         }
         if (place > 0 && majors[place - 1] == major) {
-            return error_set(err, ERROR_USAGE, "--major %lu is given twice", major);
+            return error_set(err, ERROR_USAGE, "drover bundle build: --major %lu is given twice",
+                             major);
         }
         majors[place] = (uint32_t)major;
     }

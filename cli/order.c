@@ -74,12 +74,14 @@ static status_t say_started(remote_t *remote, const json_t *answer, error_t *err
     char id[OUTPUT_ID_SIZE];
     buffer_text(&text, "rollout ");
     output_escape(document_text(answer, "name"), &text);
-    buffer_format(
-        &text,
-        " (%s) %s: %" PRId64 " tenants with work, %" PRId64 " passed over, %" PRId64 " refused\n",
-        standing_id(answer, id), document_text(answer, "state"),
-        document_number(answer, "totals.work"), document_number(answer, "totals.not_needed"),
-        document_number(answer, "totals.refused"));
+    buffer_format(&text, " (%s) %s: %" PRId64 " tenants with work, ", standing_id(answer, id),
+                  document_text(answer, "state"), document_number(answer, "totals.work"));
+    if (document_number(answer, "totals.look") > 0) {
+        buffer_format(&text, "%" PRId64 " looked at, ", document_number(answer, "totals.look"));
+    }
+    buffer_format(&text, "%" PRId64 " passed over, %" PRId64 " refused\n",
+                  document_number(answer, "totals.not_needed"),
+                  document_number(answer, "totals.refused"));
     return output_flush(&text, remote_talk(remote), err);
 }
 

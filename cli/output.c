@@ -1,6 +1,7 @@
 /* output.c: see output.h. Tables are drawn by libsmartcols (util-linux). */
 #include "cli/output.h"
 #include "common/base/cleanup.h"
+#include "common/base/utf8.h"
 
 #include <inttypes.h>
 #include <libsmartcols/libsmartcols.h>
@@ -22,34 +23,19 @@ output_t output_choose(const command_input_t *input, output_form_t configured) {
     return output;
 }
 
-/* Control bytes and what is no UTF-8 text cannot reach the terminal. */
-static void put_escaped(const char *text, size_t length, buffer_t *out) {
-    const unsigned char *end = (const unsigned char *)text + length;
-    for (const unsigned char *c = (const unsigned char *)text; c < end; c++) {
-        if (*c < 0x20 || *c == 0x7f) {
-            buffer_format(out, "\\x%02x", (unsigned)*c);
-        } else if (*c == 0xC2 && c[1] >= 0x80 && c[1] < 0xA0) { /* C1 controls in UTF-8 */
-            buffer_format(out, "\\u%04x", (unsigned)c[1]);
-            c++;
-        } else {
-            buffer_char(out, (char)*c);
-        }
-    }
-}
-
 void output_escape(const char *text, buffer_t *out) {
-    put_escaped(text, strlen(text), out);
+    utf8_escape(text, strlen(text), out);
 }
 
 void output_lines(const char *text, const char *indent, buffer_t *out) {
     size_t length = strcspn(text, "\n");
-    put_escaped(text, length, out);
+    utf8_escape(text, length, out);
     buffer_char(out, '\n');
     while (text[length] == '\n' && text[length + 1] != '\0') { /* each turn takes one line */
         text += length + 1;
         length = strcspn(text, "\n");
         buffer_text(out, indent);
-        put_escaped(text, length, out);
+        utf8_escape(text, length, out);
         buffer_char(out, '\n');
     }
 }
@@ -353,8 +339,13 @@ status_t output_write(const output_t *output, const output_view_t *view, const j
 void output_say(const char *format, ...) {
     va_list arguments;
     va_start(arguments, format);
-    (void)fputs("drover: ", stderr);
-    (void)vfprintf(stderr, format, arguments);
-    (void)fputc('\n', stderr);
+    CLEANUP(buffer_free) buffer_t shown = {0};
+    char *text = NULL;
+    int size = vasprintf(&text, format, arguments);
     va_end(arguments);
+    if (size >= 0) {
+        utf8_escape(text, (size_t)size, &shown);
+        free(text);
+    }
+    (void)fprintf(stderr, "drover: %s\n", buffer_string(&shown));
 }

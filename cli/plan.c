@@ -96,6 +96,15 @@ static status_t put_rows(const output_t *output, const json_t *plan, selection_t
     return STATUS_OK;
 }
 
+/* Those that are visited though inventory has them at the target; nothing where there are none. */
+static void put_looked_at(const json_t *document, const char *path, const char *before,
+                          const char *after, buffer_t *out) {
+    int64_t count = document_number(document, path);
+    if (count > 0) {
+        buffer_format(out, "%s%" PRId64 " looked at%s", before, count, after);
+    }
+}
+
 static void put_head(const output_t *output, const json_t *plan, buffer_t *out) {
     static const output_column_t PAIRS[] = {
         {"bundle", "bundle", COLUMN_TEXT},    {"takes back", "parent", COLUMN_TEXT},
@@ -111,11 +120,13 @@ static void put_head(const output_t *output, const json_t *plan, buffer_t *out) 
     output_escape(version, out);
     buffer_text(out, "\n");
     output_pairs(output, &view, plan, out);
-    buffer_format(out,
-                  "selected        %" PRId64 " tenants: %" PRId64 " with work in %" PRId64
-                  " steps, %" PRId64 " passed over, %" PRId64 " refused, %" PRId64 " in no wave\n",
-                  document_number(plan, "totals.selected"), document_number(plan, "totals.work"),
-                  document_number(plan, "totals.steps"), document_number(plan, "totals.not_needed"),
+    buffer_format(
+        out, "selected        %" PRId64 " tenants: %" PRId64 " with work in %" PRId64 " steps, ",
+        document_number(plan, "totals.selected"), document_number(plan, "totals.work"),
+        document_number(plan, "totals.steps"));
+    put_looked_at(plan, "totals.look", "", ", ", out);
+    buffer_format(out, "%" PRId64 " passed over, %" PRId64 " refused, %" PRId64 " in no wave\n",
+                  document_number(plan, "totals.not_needed"),
                   document_number(plan, "totals.refused") + document_number(plan, "totals.gone"),
                   document_number(plan, "totals.left_out"));
     if (document_number(plan, "inventory.oldest_us") > 0) {
@@ -157,6 +168,7 @@ static void put_wave_title(const output_t *output, const json_t *wave, buffer_t 
     buffer_format(out, "': %" PRId64 " of %" PRId64 " tenant%s with work",
                   document_number(wave, "work"), document_number(wave, "tenants"),
                   plural(document_number(wave, "tenants")));
+    put_looked_at(wave, "look", ", ", "", out);
     buffer_text(out, document_flag(wave, "canary") ? ", canary" : "");
     for (size_t i = 0; i < sizeof BOUNDS / sizeof BOUNDS[0]; i++) {
         int64_t bound = document_number(wave, BOUNDS[i].path);
@@ -197,6 +209,12 @@ static status_t put_others(const output_t *output, const json_t *plan, buffer_t 
         buffer_text(out, "\nrefused: nothing is done to them\n");
         TRY(put_rows(output, plan, (selection_t){.array = "refused", .wave = -1}, &refused, out,
                      err));
+    }
+    if (document_count(plan, "looked_at") > 0) {
+        buffer_text(out, "\nlooked at: inventory says that nothing is to be done; their agents go "
+                         "and see\n");
+        TRY(put_rows(output, plan, (selection_t){.array = "looked_at", .wave = -1, .most = FEW},
+                     &idle, out, err));
     }
     if (document_count(plan, "passed_over") > 0) {
         buffer_text(out, "\npassed over: inventory says that nothing is to be done; not looked at "
@@ -272,7 +290,7 @@ status_t plan_show(const output_t *output, const json_t *plan, bool brief, buffe
 }
 
 void plan_question(const json_t *plan, buffer_t *out) {
-    int64_t work = document_number(plan, "totals.work");
+    int64_t work = document_number(plan, "totals.work") + document_number(plan, "totals.look");
     size_t waves = document_count(plan, "waves");
     const char *version = document_text(plan, "target_version");
     buffer_text(out, "start this ");

@@ -150,12 +150,15 @@ static status_t dry_run(const command_input_t *input, error_t *err) {
                                               {"SIZE", "size_bytes", COLUMN_BYTES},
                                               {"AGENT", "agent", COLUMN_TEXT},
                                               {"BACKUP", "backup", COLUMN_TEXT}};
-    const output_view_t view = {
-        OUTPUT_COLUMNS(COLUMNS), .rows = "backups",
-        .empty = "no backup is past --keep and --keep-count; without them each agent's own "
-                 "retention decides"};
+    const output_view_t view = {OUTPUT_COLUMNS(COLUMNS), .rows = "backups",
+                                .empty = "no backup is past what is kept"};
     CLEANUP(remote_destroy_p) remote_t *remote = NULL;
     CLEANUP(document_release) json_t *plan = NULL;
+    if (command_text(input, "keep") == NULL && command_text(input, "keep-count") == NULL) {
+        return error_set(err, ERROR_USAGE,
+                         "drover backup prune --dry-run: needs --keep, --keep-count or both: each "
+                         "agent's own retention stands in its agent.yaml");
+    }
     TRY(remote_open(input, &remote, err));
     TRY(remote_ask(remote, "backup.prune_plan", prune_arguments(input), &plan, err));
     const output_t output = remote_output(remote);

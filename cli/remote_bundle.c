@@ -8,9 +8,11 @@ status_t handle_bundle_list(const command_input_t *input, error_t *err) {
         {"HEAD", "head", COLUMN_TEXT},        {"MIGRATIONS", "migrations", COLUMN_NUMBER},
         {"SIZE", "size_bytes", COLUMN_BYTES}, {"SIGNATURES", "signatures", COLUMN_NUMBER},
         {"PUSHED", "pushed_us", COLUMN_TIME}, {"BY", "pushed_by", COLUMN_TEXT}};
-    const output_view_t view = {OUTPUT_COLUMNS(COLUMNS), .rows = "bundles",
-                                .empty = "the coordinator has no bundle: 'drover bundle push' "
-                                         "sends one"};
+    const bool one = command_text(input, "application") != NULL;
+    const output_view_t view = {
+        OUTPUT_COLUMNS(COLUMNS), .rows = "bundles",
+        .empty = one ? "the coordinator has no bundle of this application"
+                     : "the coordinator has no bundle: 'drover bundle push' sends one"};
     CLEANUP(remote_destroy_p) remote_t *remote = NULL;
     CLEANUP(document_release) json_t *document = NULL;
     TRY(remote_open(input, &remote, err));

@@ -26,6 +26,11 @@ static const char *bundle_of(const command_input_t *input, const plan_source_t *
     return bundle != NULL ? bundle : source->bundle;
 }
 
+/* --look, beside what the spec itself says. */
+static json_t *look_of(const command_input_t *input) {
+    return command_switch(input, "look") ? json_true() : NULL;
+}
+
 status_t handle_rollout_plan(const command_input_t *input, error_t *err) {
     const char *out = command_text(input, "out");
     CLEANUP(plan_source_free) plan_source_t source = {0};
@@ -34,8 +39,9 @@ status_t handle_rollout_plan(const command_input_t *input, error_t *err) {
     TRY(plan_open(command_argument(input, 0), &source, err));
     TRY(remote_open(input, &remote, err));
     TRY(remote_ask(remote, "rollout.plan",
-                   json_pack("{s:s,s:s*,s:b}", "spec", source.spec, "bundle",
-                             bundle_of(input, &source), "sql", !command_switch(input, "no-sql")),
+                   json_pack("{s:s,s:s*,s:o*,s:b}", "spec", source.spec, "bundle",
+                             bundle_of(input, &source), "look", look_of(input), "sql",
+                             !command_switch(input, "no-sql")),
                    &plan, err));
     if (out != NULL) {
         TRY(plan_save(plan, out, err));
@@ -54,6 +60,10 @@ status_t handle_rollout_start(const command_input_t *input, error_t *err) {
     if (source.plan != NULL && command_text(input, "bundle") != NULL) {
         return error_set(err, ERROR_USAGE, "--bundle: a saved plan has its bundle");
     }
+    if (source.plan != NULL && command_switch(input, "look")) {
+        return error_set(err, ERROR_USAGE,
+                         "--look: a saved plan says who is looked at: make it with --look");
+    }
     TRY(remote_open(input, &remote, err));
     /* nobody is there to read a plan where --yes is given for a spec: the start says what it does
      */
@@ -63,12 +73,12 @@ status_t handle_rollout_start(const command_input_t *input, error_t *err) {
                            .plan = source.plan,
                            .sql = ORDER_SQL_HIDDEN,
                            .brief = true};
-    return order_run(
-        remote, input, &order,
-        json_pack("{s:s,s:s*}", "spec", source.spec, "bundle", bundle_of(input, &source)),
-        json_pack("{s:s*,s:s*}", "name", command_text(input, "name"), "reason",
-                  command_text(input, "reason")),
-        err);
+    return order_run(remote, input, &order,
+                     json_pack("{s:s,s:s*,s:o*}", "spec", source.spec, "bundle",
+                               bundle_of(input, &source), "look", look_of(input)),
+                     json_pack("{s:s*,s:s*}", "name", command_text(input, "name"), "reason",
+                               command_text(input, "reason")),
+                     err);
 }
 
 /* How a rollout stands; without an argument the newest one. */

@@ -159,6 +159,8 @@ status_t report_markdown(const output_t *output, const json_t *report, buffer_t 
                                             {"State", "state", COLUMN_TEXT},
                                             {"From", "from_version", COLUMN_TEXT},
                                             {"At", "version", COLUMN_TEXT},
+                                            {"Known by", "evidence", COLUMN_TEXT},
+                                            {"Seen", "evidence_at_us", COLUMN_TIME},
                                             {"Tries", "attempts", COLUMN_NUMBER},
                                             {"SQLSTATE", "sqlstate", COLUMN_TEXT},
                                             {"Error", "error", COLUMN_TEXT},

@@ -68,6 +68,22 @@ static void put_what(const json_t *status, buffer_t *out) {
     }
 }
 
+/* Whose word it is that tenants stand at the target: inventory's is never called verified. */
+static void put_evidence(const output_t *output, const json_t *status, buffer_t *out) {
+    int64_t verified = document_number(status, "evidence.verified");
+    int64_t inventory = document_number(status, "evidence.inventory");
+    if (verified + inventory == 0) {
+        return;
+    }
+    buffer_format(out, "at target   %" PRId64 " verified", verified);
+    if (inventory > 0) {
+        buffer_format(out, ", %" PRId64 " from inventory (age ", inventory);
+        output_cell(output, COLUMN_AGE, document_at(status, "evidence.age_us"), out);
+        buffer_text(out, inventory > 1 ? " at most)" : ")");
+    }
+    buffer_text(out, "\n");
+}
+
 static void put_head(const output_t *output, const json_t *status, buffer_t *out) {
     static const output_column_t PAIRS[] = {{"reason", "reason", COLUMN_TEXT},
                                             {"bundle", "bundle", COLUMN_ID},
@@ -88,6 +104,7 @@ static void put_head(const output_t *output, const json_t *status, buffer_t *out
     buffer_format(out, "\ntenants     %" PRId64 ": ", document_number(status, "tasks"));
     put_counts(document_at(status, "counts"), out);
     buffer_text(out, "\n");
+    put_evidence(output, status, out);
     output_pairs(output, &view, status, out);
 }
 

@@ -11,11 +11,12 @@ static const char *const KINDS[] = {"release", "operator", "coordinator", "agent
 #define WAIT {.name = "wait", .letter = 'w', .kind = FLAG_SWITCH, .help = "stay until it is over; the exit code tells how"}
 #define TIMEOUT {.name = "timeout", .kind = FLAG_DURATION, .value = "TIME", .help = "with --wait: give up watching after this, exit code 5"}
 #define SELECT {.name = "select", .letter = 'l', .kind = FLAG_TEXT, .value = "SELECTOR", .help = "only tenants that the selector matches"}
-#define LIMIT {.name = "limit", .kind = FLAG_NUMBER, .value = "N", .default_text = "1000", .help = "at most so many rows"}
+#define LIMIT {.name = "limit", .kind = FLAG_NUMBER, .value = "N", .default_text = "1000", .help = "at most so many rows; 0 is all"}
 #define ROLLOUT_ARGUMENT {.name = "ROLLOUT", .help = "id of the rollout, a prefix of it, or its name"}
 #define REASON {.name = "reason", .letter = 'm', .kind = FLAG_TEXT, .value = "TEXT", .help = "why, for the audit log"}
 #define NAME {.name = "name", .kind = FLAG_TEXT, .value = "NAME", .help = "what to call it; default what it does"}
 #define APPLICATION {.name = "application", .letter = 'a', .kind = FLAG_TEXT, .value = "NAME", .help = "only of this application"}
+#define LOOK {.name = "look", .kind = FLAG_SWITCH, .help = "visit tenants that inventory has at the target, too"}
 #define NO_SQL {.name = "no-sql", .kind = FLAG_SWITCH, .help = "leave out the scripts"}
 #define OF_TENANT {.name = "tenant", .letter = 't', .kind = FLAG_TEXT, .value = "TENANT", .help = "whose backup, where the prefix alone is not clear"}
 #define WAITS "With --wait the exit code tells the end: 0 succeeded, 3 failed, incomplete or stopped, 4 paused,\n" \
@@ -69,9 +70,9 @@ static const command_argument_t ONE_ROLLOUT[] = {ROLLOUT_ARGUMENT};
 static const command_argument_t MAYBE_ROLLOUT[] = {{.name = "ROLLOUT", .help = "id of the rollout, a prefix of it, or its name; default the newest", .optional = true}};
 static const command_flag_t PLAN_FLAGS[] = {
     {.name = "out", .kind = FLAG_TEXT, .value = "FILE", .help = "save the plan here; 'rollout start' takes it in place of the spec"}, NO_SQL,
-    {.name = "bundle", .kind = FLAG_TEXT, .value = "BUNDLE", .help = "this bundle in place of the spec's"}};
+    {.name = "bundle", .kind = FLAG_TEXT, .value = "BUNDLE", .help = "this bundle in place of the spec's"}, LOOK};
 static const command_flag_t START_FLAGS[] = {
-    {.name = "bundle", .kind = FLAG_TEXT, .value = "BUNDLE", .help = "this bundle in place of the spec's"}, NAME, REASON, WAIT, TIMEOUT};
+    {.name = "bundle", .kind = FLAG_TEXT, .value = "BUNDLE", .help = "this bundle in place of the spec's"}, LOOK, NAME, REASON, WAIT, TIMEOUT};
 static const command_flag_t WATCH_FLAGS[] = {
     {.name = "timeout", .kind = FLAG_DURATION, .value = "TIME", .help = "give up watching after this, exit code 5"}};
 static const command_flag_t LIST_FLAGS[] = {
@@ -86,13 +87,14 @@ static const command_flag_t REPORT_FLAGS[] = {
 static const command_example_t PLAN_EXAMPLES[] = {{"drover rollout plan rollout.yaml --out rollout.plan", "Show the plan, and keep it for those who approve"}};
 static const command_example_t START_EXAMPLES[] = {
     {"drover rollout start rollout.yaml --wait", "Plan, confirm, start, and watch to the end"},
+    {"drover rollout start rollout.yaml --look --wait", "The same, and see that those at the target really are"},
     {"drover rollout start rollout.plan --wait --timeout 1h --yes", "Start exactly what was approved, from CI"}};
 static const command_example_t RETRY_EXAMPLES[] = {{"drover rollout retry 1f3a --tenant acme --wait", "Try one tenant again once its data is mended"}};
 static const command_t ROLLOUT_COMMANDS[] = {
     {.name = "plan", .summary = "show what a spec would do to whom", COMMAND_ARGUMENTS(SPEC_ARGUMENT), COMMAND_FLAGS(PLAN_FLAGS), COMMAND_EXAMPLES(PLAN_EXAMPLES), .run = handle_rollout_plan,
-     .text = "Shows each wave, each tenant from which version to which, the scripts, and what would be refused.\nNothing is changed. Tenants are passed over by inventory, whose age is shown: they are not looked at."},
+     .text = "Shows each wave, each tenant from which version to which, the scripts, and what would be refused.\nNothing is changed. Tenants are passed over by inventory, whose age is shown: they are not\nlooked at unless --look or the spec's look says so."},
     {.name = "start", .summary = "start a rollout", COMMAND_ARGUMENTS(PLAN_ARGUMENT), COMMAND_FLAGS(START_FLAGS), COMMAND_EXAMPLES(START_EXAMPLES), .run = handle_rollout_start,
-     .text = "Shows the plan's summary and asks first. A saved plan is started only if it would be the same plan\nnow, and so is one that was confirmed.\n" WAITS},
+     .text = "Shows the plan's summary and asks first. A saved plan is started only if it would be the same plan\nnow, and so is one that was confirmed.\nWith --look, tenants that inventory has at the target are visited too: their identity, ledger and\nschema are compared; one that stands elsewhere is brought to the target, one that drifted is refused.\n" WAITS},
     {.name = "watch", .summary = "follow a rollout until it ends or is paused", COMMAND_ARGUMENTS(MAYBE_ROLLOUT), COMMAND_FLAGS(WATCH_FLAGS), .run = handle_rollout_watch,
      .text = "Exit codes are those of 'rollout start --wait'. Ctrl-C ends the watch with exit code 1; the rollout\ngoes on."},
     {.name = "status", .summary = "show where a rollout stands", COMMAND_ARGUMENTS(MAYBE_ROLLOUT), .run = handle_rollout_status},
@@ -106,6 +108,7 @@ static const command_t ROLLOUT_COMMANDS[] = {
      .text = "Markdown, with times in UTC, for the ticket of the change; with -o json everything as JSON."},
 };
 
+static const command_argument_t ROLLBACK_ARGUMENT[] = {{.name = "ROLLOUT", .help = "id of the rollout, a prefix of it, or its name; else --select and --to", .optional = true}};
 static const command_flag_t ROLLBACK_FLAGS[] = {
     SELECT,
     {.name = "to", .kind = FLAG_TEXT, .value = "VERSION", .help = "with --select: version to go back to, or empty"},
@@ -149,7 +152,7 @@ static const command_flag_t BACKUP_PRUNE_FLAGS[] = {
     SELECT, APPLICATION,
     {.name = "keep", .kind = FLAG_DURATION, .value = "TIME", .help = "keep what is younger; default each agent's own retention"},
     {.name = "keep-count", .kind = FLAG_NUMBER, .value = "N", .help = "keep so many of each tenant; default each agent's own retention"},
-    {.name = "dry-run", .kind = FLAG_SWITCH, .help = "show what would be removed, and remove nothing"}, REASON, WAIT, TIMEOUT};
+    {.name = "dry-run", .kind = FLAG_SWITCH, .help = "show what --keep and --keep-count would remove, and remove nothing"}, REASON, WAIT, TIMEOUT};
 static const command_example_t BACKUP_CREATE_EXAMPLES[] = {{"drover backup create --tenant acme --wait", "Back one tenant up now"}};
 static const command_example_t BACKUP_PRUNE_EXAMPLES[] = {{"drover backup prune --keep 14d --keep-count 3 --dry-run", "Show what is older than two weeks and not among the last three"}};
 static const command_t BACKUP_COMMANDS[] = {
@@ -184,7 +187,7 @@ static const command_t COMMANDS[] = {
     {.name = "bundle", .summary = "build, sign and hand over bundles", COMMAND_CHILDREN(BUNDLE_COMMANDS)},
     {.name = "key", .summary = "make and show keys", COMMAND_CHILDREN(KEY_COMMANDS)},
     {.name = "rollout", .summary = "plan, start and follow rollouts", COMMAND_CHILDREN(ROLLOUT_COMMANDS)},
-    {.name = "rollback", .summary = "bring tenants back", COMMAND_ARGUMENTS(MAYBE_ROLLOUT), COMMAND_FLAGS(ROLLBACK_FLAGS), COMMAND_EXAMPLES(ROLLBACK_EXAMPLES), .run = handle_rollback,
+    {.name = "rollback", .summary = "bring tenants back", COMMAND_ARGUMENTS(ROLLBACK_ARGUMENT), COMMAND_FLAGS(ROLLBACK_FLAGS), COMMAND_EXAMPLES(ROLLBACK_EXAMPLES), .run = handle_rollback,
      .text = "Takes back what a ROLLOUT touched, or brings the tenants of --select back --to a version. Shows its\nplan and asks first, and ends with every named tenant accounted for. A restore that loses rows needs\n--accept-data-loss; --yes does not stand for that.\n" WAITS},
     {.name = "baseline", .summary = "take on tenants that already have a schema", COMMAND_FLAGS(BASELINE_FLAGS), .text = "Writes the ledger of databases that were made without Drover, or are empty. Shows its plan and asks\nfirst.", .run = handle_baseline},
     {.name = "tenants", .summary = "list tenants from inventory", COMMAND_FLAGS(TENANTS_FLAGS), .run = handle_tenants},

@@ -72,8 +72,9 @@ static void on_refused(void *context, const zap_refusal_t *refusal) {
     (void)context;
     bool power_of_two = (refusal->count & (refusal->count - 1)) == 0;
     if (refusal->count <= REFUSALS_EACH || power_of_two) {
-        log_warning("connection refused", "address", refusal->address, "key", refusal->key,
-                    "reason", refusal->reason, "refusals", LOG_NUMBER(refusal->count));
+        log_warning("connection refused", "code", error_code_text(ERROR_PEER_UNKNOWN), "address",
+                    refusal->address, "key", refusal->key, "reason", refusal->reason, "refusals",
+                    LOG_NUMBER(refusal->count), "hint", error_code_hint(ERROR_PEER_UNKNOWN));
     }
 }
 
@@ -155,9 +156,10 @@ static status_t answer(void *context, const service_question_t *question,
 }
 
 static status_t roll_back(void *context, const rollout_t *rollout, uint32_t wave,
-                          const service_moment_t *moment, effects_t *effects, error_t *err) {
+                          const service_moment_t *moment, service_way_back_t *ret_way,
+                          effects_t *effects, error_t *err) {
     loop_t *self = context;
-    return service_roll_back_wave(self->service, rollout, wave, moment, NULL, effects, err);
+    return service_roll_back_wave(self->service, rollout, wave, moment, ret_way, effects, err);
 }
 
 /* ------------------------------------------------------------------ opening and closing */

@@ -102,7 +102,15 @@ static status_t copy_seal_key(const backup_keys_t *keys, backup_order_t *order, 
 /* What the worker itself may know of our environment; its children get less still. */
 static void worker_environment(char **ret_variables, size_t room) {
     static const char *const NAMES[] = {
-        "HOME=", "USER=", "TMPDIR=", "KRB5CCNAME=", "ASAN_OPTIONS=", "UBSAN_OPTIONS=",
+        "HOME=",
+        "USER=",
+        "TMPDIR=",
+        "KRB5CCNAME=",
+        "ASAN_OPTIONS=",
+        "UBSAN_OPTIONS=",
+#ifdef DROVER_FAILPOINTS
+        "DROVER_FAILPOINT=",
+#endif
     };
     size_t count = 0;
     for (char **variable = environ; *variable != NULL; variable++) {

@@ -2,8 +2,8 @@
  * backup_dump.c: one backup, from pg_dump to the signed manifest.
  *
  * Order of processes and threads: the reader (backup_readback.h) and pg_dump are forked first;
- * then zstd gets one thread of its own (nbWorkers = 1), so that compression, the costliest part,
- * has a core while this one hashes, seals and writes. Same bytes come out whatever the timing.
+ * then zstd gets two threads of its own: about as much as one pg_dump can feed, where cores are
+ * idle, while this one seals and writes. Same bytes come out whatever the timing.
  *
  * TAG_FINAL is written only after pg_dump has exited with 0: a dump that broke off can never be
  * read as a whole one. On any error the partial files are removed; on a kill they stay, with the
@@ -15,7 +15,7 @@
 #include "agent/backup/backup_steps.h"
 #include "agent/backup/backup_store.h"
 #include "common/base/clock.h"
-#include "common/crypto/hash.h"
+#include "common/base/failpoint.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +29,8 @@
 enum {
     READ_BYTES = 1024 * 1024,
     COMPRESSED_BYTES = 1024 * 1024,
-    FLUSH_BYTES = 8 * 1024 * 1024, /* writeback starts this early, so that the fsync is short */
+    COMPRESSORS = 2,
+    FLUSH_BYTES = 2 * 1024 * 1024, /* writeback starts this early: the reader waits for it */
 };
 
 typedef struct dump {
@@ -45,7 +46,6 @@ typedef struct dump {
     char *plain;
     char *compressed;
     buffer_t sealed;
-    hash_t plain_hash;
     uint64_t plain_bytes;
     backup_process_t pg_dump;
     backup_readback_t readback;
@@ -106,7 +106,7 @@ static status_t make_zstd(dump_t *dump, error_t *err) {
         return error_set(err, ERROR_INTERNAL, "zstd takes no level %d", level);
     }
     /* A zstd without threads refuses this one, and works all the same. */
-    (void)ZSTD_CCtx_setParameter(dump->zstd, ZSTD_c_nbWorkers, 1);
+    (void)ZSTD_CCtx_setParameter(dump->zstd, ZSTD_c_nbWorkers, COMPRESSORS);
     return STATUS_OK;
 }
 
@@ -166,7 +166,6 @@ static status_t prepare(dump_t *dump, error_t *err) {
     };
     TRY(sealed_writer_new(&target, &dump->writer, err));
     TRY(make_zstd(dump, err));
-    hash_begin(&dump->plain_hash, HASH_BACKUP);
     TRY(start_readback(dump, err));
     return start_pg_dump(dump, err);
 }
@@ -232,8 +231,6 @@ static status_t take_dump(dump_t *dump, error_t *err) {
             return STATUS_OK;
         }
         TRY(compress(dump, size, ZSTD_e_continue, err));
-        /* Hashed after it was handed over: zstd's thread works meanwhile. */
-        hash_add(&dump->plain_hash, dump->plain, size);
         dump->plain_bytes += size;
     }
 }
@@ -256,15 +253,15 @@ static status_t seal_end(dump_t *dump, backup_layers_t *ret_layers, error_t *err
     TRY(compress(dump, 0, ZSTD_e_end, err));
     TRY(sealed_write_end(dump->writer, &dump->sealed, &totals, err));
     TRY(put_sealed(dump, err));
+    FAILPOINT("agent.backup.written");
     if (fsync(dump->fd) != 0) {
         return backup_file_error(err, "sync", dump->paths.data_partial);
     }
+    FAILPOINT("agent.backup.synced");
     *ret_layers = (backup_layers_t){
         .plain_bytes = dump->plain_bytes,
         .compressed_bytes = totals.plain_bytes,
         .sealed_bytes = totals.sealed_bytes,
-        .plain = hash_end(&dump->plain_hash),
-        .compressed = totals.plain,
         .sealed = totals.sealed,
     };
     return STATUS_OK;
@@ -289,10 +286,12 @@ static status_t write_manifest(dump_t *dump, error_t *err) {
 static status_t publish(dump_t *dump, error_t *err) {
     const backup_paths_t *paths = &dump->paths;
     TRY(write_manifest(dump, err));
+    FAILPOINT("agent.backup.manifest-written");
     if (rename(paths->manifest_partial, paths->manifest) != 0) {
         return backup_file_error(err, "rename", paths->manifest_partial);
     }
     TRY(backup_file_sync_folder(paths->folder, err));
+    FAILPOINT("agent.backup.manifest-named");
     if (rename(paths->data_partial, paths->data) != 0) {
         return backup_file_error(err, "rename", paths->data_partial);
     }
@@ -304,8 +303,6 @@ static void note_layers(backup_manifest_t *manifest, const backup_layers_t *laye
     manifest->plain_bytes = layers->plain_bytes;
     manifest->compressed_bytes = layers->compressed_bytes;
     manifest->sealed_bytes = layers->sealed_bytes;
-    manifest->plain = layers->plain;
-    manifest->compressed = layers->compressed;
     manifest->sealed = layers->sealed;
 }
 
@@ -313,14 +310,17 @@ static status_t run(dump_t *dump, backup_result_t *result, error_t *err) {
     backup_layers_t written;
     backup_layers_t found;
     TRY(prepare(dump, err));
+    FAILPOINT("agent.backup.begun");
     TRY(take_dump(dump, err));
     TRY(check_pg_dump(dump, err));
     TRY(seal_end(dump, &written, err));
     TRY(backup_readback_end(&dump->readback, &found, &result->list_entries, err));
     TRY(backup_layers_compare(&written, &found, err));
+    FAILPOINT("agent.backup.read-back");
     note_layers(&dump->manifest, &written);
     dump->manifest.finished_us = clock_wall_us();
     TRY(publish(dump, err));
+    FAILPOINT("agent.backup.published");
     result->manifest = dump->manifest;
     (void)snprintf(result->path, sizeof result->path, "%s", dump->paths.manifest);
     return STATUS_OK;

@@ -52,8 +52,6 @@ static const field_t FIELDS[] = {
     {"plain_bytes", FIELD_SIZE, AT(plain_bytes), 0},
     {"compressed_bytes", FIELD_SIZE, AT(compressed_bytes), 0},
     {"sealed_bytes", FIELD_SIZE, AT(sealed_bytes), 0},
-    {"plain", FIELD_DIGEST, AT(plain), 0},
-    {"compressed", FIELD_DIGEST, AT(compressed), 0},
     {"sealed", FIELD_DIGEST, AT(sealed), 0},
 };
 /* clang-format on */

@@ -55,9 +55,7 @@ typedef struct backup_manifest {
     uint64_t plain_bytes; /* pg_dump's output */
     uint64_t compressed_bytes;
     uint64_t sealed_bytes; /* size of the file */
-    digest_t plain;        /* all three HASH_BACKUP */
-    digest_t compressed;
-    digest_t sealed;
+    digest_t sealed;       /* HASH_BACKUP of the file; see backup_pour.h on the layers within */
     int32_t recipient_count;
     seal_public_t recipients[SEALED_RECIPIENTS_MAX];
 } backup_manifest_t;

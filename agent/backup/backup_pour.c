@@ -1,7 +1,6 @@
 /* backup_pour.c: see backup_pour.h. */
 #include "agent/backup/backup_pour.h"
 #include "common/base/cleanup.h"
-#include "common/crypto/hash.h"
 
 #include <zstd.h>
 
@@ -12,8 +11,8 @@ struct backup_pour {
     buffer_t compressed; /* opened, not yet decompressed */
     char *plain;
     size_t plain_room;
-    hash_t plain_hash;
     uint64_t plain_bytes;
+    bool frame_begun;
     bool frame_ended;
 };
 
@@ -34,26 +33,33 @@ status_t backup_pour_new(sealed_reader_t **reader_p, const backup_outlet_t *outl
     if (pour->plain == NULL || pour->zstd == NULL) {
         return error_set(err, ERROR_NO_MEMORY, "no memory to read a backup");
     }
-    hash_begin(&pour->plain_hash, HASH_BACKUP);
-    if (outlet->pouring == BACKUP_POUR_FAST) {
-        sealed_reader_skip_plain(reader);
-    }
     pour->reader = TAKE(reader);
     *ret_pour = TAKE(pour);
     return STATUS_OK;
 }
 
 static status_t drain_plain(backup_pour_t *pour, size_t size, error_t *err) {
-    if (pour->outlet.pouring == BACKUP_POUR_FULL) {
-        hash_add(&pour->plain_hash, pour->plain, size);
-    }
     pour->plain_bytes += size;
     return size > 0 ? pour->outlet.sink(pour->outlet.context, pour->plain, size, err) : STATUS_OK;
+}
+
+/* The frame must carry a checksum of its content. Source: RFC 8878, 3.1.1.1.1. */
+static status_t begin_frame(backup_pour_t *pour, error_t *err) {
+    enum { DESCRIPTOR_AT = 4, HAS_CHECKSUM = 1 << 2 };
+    bool whole = pour->compressed.size > DESCRIPTOR_AT;
+    if (!whole || ((unsigned char)pour->compressed.data[DESCRIPTOR_AT] & HAS_CHECKSUM) == 0) {
+        return error_set(err, ERROR_BACKUP_CORRUPT, "the compressed content carries no checksum");
+    }
+    pour->frame_begun = true;
+    return STATUS_OK;
 }
 
 /* Decompress what was opened so far. */
 static status_t inflate(backup_pour_t *pour, error_t *err) {
     ZSTD_inBuffer in = {.src = pour->compressed.data, .size = pour->compressed.size, .pos = 0};
+    if (!pour->frame_begun && in.size > 0) {
+        TRY(begin_frame(pour, err));
+    }
     bool full = false; /* the last call filled its room: more may wait inside */
     while (in.pos < in.size || full) {
         if (pour->frame_ended) {
@@ -89,12 +95,8 @@ status_t backup_pour_end(backup_pour_t *pour, backup_layers_t *ret_layers, error
         .plain_bytes = pour->plain_bytes,
         .compressed_bytes = totals.plain_bytes,
         .sealed_bytes = totals.sealed_bytes,
-        .compressed = totals.plain,
         .sealed = totals.sealed,
     };
-    if (pour->outlet.pouring == BACKUP_POUR_FULL) {
-        ret_layers->plain = hash_end(&pour->plain_hash);
-    }
     return STATUS_OK;
 }
 
@@ -114,8 +116,6 @@ backup_layers_t backup_layers_of(const backup_manifest_t *manifest) {
         .plain_bytes = manifest->plain_bytes,
         .compressed_bytes = manifest->compressed_bytes,
         .sealed_bytes = manifest->sealed_bytes,
-        .plain = manifest->plain,
-        .compressed = manifest->compressed,
         .sealed = manifest->sealed,
     };
 }
@@ -123,13 +123,10 @@ backup_layers_t backup_layers_of(const backup_manifest_t *manifest) {
 status_t backup_layers_compare(const backup_layers_t *expected, const backup_layers_t *found,
                                error_t *err) {
     const char *layer = NULL;
-    if (expected->plain_bytes != found->plain_bytes ||
-        (!digest_is_null(&found->plain) && !digest_equal(&expected->plain, &found->plain))) {
+    if (expected->plain_bytes != found->plain_bytes) {
         layer = "dump";
     }
-    if (expected->compressed_bytes != found->compressed_bytes ||
-        (!digest_is_null(&found->compressed) &&
-         !digest_equal(&expected->compressed, &found->compressed))) {
+    if (expected->compressed_bytes != found->compressed_bytes) {
         layer = "compressed content";
     }
     if (expected->sealed_bytes != found->sealed_bytes ||

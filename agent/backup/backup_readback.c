@@ -10,7 +10,10 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
-enum { READ_BYTES = 1024 * 1024 };
+enum {
+    READ_BYTES = 1024 * 1024,
+    PIECE_BYTES = 4 * 1024 * 1024, /* settled and dropped from the cache at once; whole pages */
+};
 
 /* What the reader answers; both ends are the same process image, so it travels as it is. */
 typedef struct verdict {
@@ -49,22 +52,39 @@ static status_t pour_file(int fd, uint64_t *at, uint64_t end, backup_pour_t *pou
     return STATUS_OK;
 }
 
+/*
+ * Wait until the disk has this piece, and let go of the copy in memory, so that it is read from the
+ * disk. Advice: a file system that keeps its pages (tmpfs) answers from memory. What the disk could
+ * not take is told by the writer's fsync. Sources: sync_file_range(2), posix_fadvise(2).
+ */
+static void settle(int fd, uint64_t at, uint64_t end) {
+    const unsigned all =
+        SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WRITE | SYNC_FILE_RANGE_WAIT_AFTER;
+    (void)sync_file_range(fd, (off_t)at, (off_t)(end - at), all);
+    (void)posix_fadvise(fd, (off_t)at, (off_t)(end - at), POSIX_FADV_DONTNEED);
+}
+
 static status_t follow(int fd, int progress, backup_pour_t *pour, error_t *err) {
     CLEANUP(free_p) char *bytes = malloc(READ_BYTES);
     if (bytes == NULL) {
         return error_set(err, ERROR_NO_MEMORY, "no memory to read a backup");
     }
     uint64_t at = 0;
-    for (;;) {
-        uint64_t written = 0;
-        ssize_t n = read(progress, &written, sizeof written);
+    uint64_t written = 0;
+    bool over = false; /* the writer said all it had to, and has synced */
+    while (!over) {
+        uint64_t told = 0;
+        ssize_t n = read(progress, &told, sizeof told);
         if (n < 0 && errno == EINTR) {
             continue;
         }
-        if (n != (ssize_t)sizeof written) {
-            break; /* the writer said all it had to */
+        over = n != (ssize_t)sizeof told;
+        written = over ? written : told;
+        while (written - at >= PIECE_BYTES || (over && at < written)) {
+            uint64_t end = written - at >= PIECE_BYTES ? at + PIECE_BYTES : written;
+            settle(fd, at, end);
+            TRY(pour_file(fd, &at, end, pour, bytes, err));
         }
-        TRY(pour_file(fd, &at, written, pour, bytes, err));
     }
     if (lseek(fd, 0, SEEK_END) != (off_t)at) {
         return error_set(err, ERROR_BACKUP_CORRUPT, "the file is longer than what was written");
@@ -81,8 +101,7 @@ static status_t read_back(const backup_readback_source_t *source, int progress, 
         return backup_file_error(err, "read back", source->path);
     }
     TRY(backup_listing_start(source->programs, &listing, err));
-    backup_outlet_t outlet = {
-        .sink = backup_listing_feed, .context = &listing, .pouring = BACKUP_POUR_FAST};
+    backup_outlet_t outlet = {.sink = backup_listing_feed, .context = &listing};
     TRY(backup_pour_new(source->reader_p, &outlet, &pour, err));
     TRY(follow(fd, progress, pour, err));
     TRY(backup_pour_end(pour, &verdict->layers, err));

@@ -2,11 +2,10 @@
  * backup_readback.h: a second process that reads a backup's file again while it is being written,
  * so that what was written is known to open, decompress and list before the backup counts.
  *
- * It opens the file by its name and reads only from it; the writer tells how far it has come. What
- * it reads may come from the page cache: this proves what we wrote, not what the disk kept, which
- * `backup check` does later. To leave the cores to the dump, it compares the sealed file's digest,
- * sizes, authenticators and zstd's checksum, not the two inner digests (BACKUP_POUR_FAST).
- * Internal to this room.
+ * It opens the file by its name and reads only from it; the writer tells how far it has come. Each
+ * piece is read once the disk has it and the cache has let go of it, so that what is proven is what
+ * the disk gives back (its own cache aside), while the dump is still being written. It compares all
+ * that backup_pour.h names. Internal to this room.
  */
 #ifndef DROVER_AGENT_BACKUP_READBACK_H
 #define DROVER_AGENT_BACKUP_READBACK_H

@@ -9,6 +9,7 @@
 #include "agent/backup/backup_pour.h"
 #include "agent/backup/backup_steps.h"
 #include "agent/backup/backup_store.h"
+#include "common/base/failpoint.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -59,7 +60,7 @@ static status_t pour_source(const backup_order_t *order, const source_t *source,
     sealed_opening_t opening = {
         .expect = &ids, .key = &order->seal_public, .secret = &order->secrets->seal};
     TRY(sealed_reader_new(&opening, &reader, err));
-    backup_outlet_t outlet = {.sink = sink, .context = context, .pouring = BACKUP_POUR_FULL};
+    backup_outlet_t outlet = {.sink = sink, .context = context};
     TRY(backup_pour_new(&reader, &outlet, &pour, err));
     for (;;) {
         ssize_t n = read(fd, bytes, READ_BYTES);
@@ -179,6 +180,7 @@ status_t backup_restore_run(const backup_order_t *order, backup_result_t *result
     }
     TRY(backup_tool_check(&order->programs, "pg_restore", version, err));
     TRY(start_pg_restore(order, &restoring, err));
+    FAILPOINT("agent.backup.restoring");
     if (pour_source(order, source, feed_restore, &restoring, err) != STATUS_OK) {
         return error_context(err, "reading %s", source->manifest.file);
     }

@@ -41,7 +41,8 @@ static status_t site_prepare(site_t *site, error_t *err) {
     site->pattern.tenants.list.count = 0;
     site->seen.name = config->name;
     site->listed = calloc(count + 1, sizeof *site->listed);
-    if (site->listed == NULL) {
+    site->missed = calloc(count + 1, sizeof *site->missed);
+    if (site->listed == NULL || site->missed == NULL) {
         return error_set(err, ERROR_NO_MEMORY, "no memory for %zu tenants", count);
     }
     for (size_t i = 0; i < count; i++) {
@@ -124,6 +125,7 @@ void inventory_destroy(inventory_t **inventory_p) {
     cache_free(inventory);
     for (size_t i = 0; i < inventory->site_count; i++) {
         free(inventory->sites[i].listed);
+        free(inventory->sites[i].missed);
         free(inventory->sites[i].conninfo);
     }
     free(inventory->sites);

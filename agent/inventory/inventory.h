@@ -30,6 +30,8 @@ typedef struct inventory_callbacks {
     void *context;
     void (*cluster_changed)(void *context, size_t cluster); /* anything that ClusterSeen tells */
     void (*tenants_changed)(void *context);                 /* there is news to tell */
+    /* The list names a database that the cluster has not; said once. May be NULL. */
+    void (*database_missing)(void *context, size_t cluster, const agent_config_tenant_t *listed);
 } inventory_callbacks_t;
 
 /* Both clocks as read by the loop for this turn. */

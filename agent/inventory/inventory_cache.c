@@ -232,6 +232,16 @@ status_t cache_set_id(inventory_t *inventory, entry_t *entry, const ident_t *id,
     return STATUS_OK;
 }
 
+status_t cache_set_stamped(inventory_t *inventory, entry_t *entry, const ident_t *id,
+                           error_t *err) {
+    journal_place_t place = {.system_identifier = entry->seen.system_identifier,
+                             .database_oid = entry->seen.database_oid};
+    if (!entry->seen.stamped || !ident_equal(&entry->seen.tenant, id)) {
+        TRY(journal_stamped(inventory->journal, &place, id, err));
+    }
+    return cache_set_id(inventory, entry, id, err);
+}
+
 status_t cache_set_provisional(inventory_t *inventory, entry_t *entry, error_t *err) {
     journal_place_t place = {.system_identifier = entry->seen.system_identifier,
                              .database_oid = entry->seen.database_oid};

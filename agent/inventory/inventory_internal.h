@@ -42,6 +42,7 @@ typedef struct site {
     const agent_config_cluster_t *config;
     agent_config_cluster_t pattern;       /* config without its list: the list is searched sorted */
     const agent_config_tenant_t **listed; /* by database */
+    bool *missed;                         /* of each: the last listing had no such database */
     size_t index;
     char *conninfo;
     entries_t entries; /* by database, each once */
@@ -146,6 +147,10 @@ entry_t *cache_next_due(const inventory_t *inventory, site_t *site);
 /* Give the entry this id; another one that was told departs. */
 MUST_CHECK status_t cache_set_id(inventory_t *inventory, entry_t *entry, const ident_t *id,
                                  error_t *err);
+/* The id that is stamped in the database, as it was read there; kept for a restart. */
+MUST_CHECK status_t cache_set_stamped(inventory_t *inventory, entry_t *entry, const ident_t *id,
+                                      error_t *err);
+
 /* The id that a baseline will stamp. */
 MUST_CHECK status_t cache_set_provisional(inventory_t *inventory, entry_t *entry, error_t *err);
 /* NULL or ERROR_NONE: nothing sets it aside. Answers whether that is new. */

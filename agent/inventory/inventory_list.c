@@ -86,6 +86,18 @@ static status_t take_row(const inventory_t *inventory, site_t *site, const listi
     return STATUS_OK;
 }
 
+/* Tell which of the list's databases are not there, each when it goes missing. */
+static void tell_missing(const inventory_t *inventory, const site_t *site) {
+    for (size_t i = 0; i < agent_config_tenant_count(site->config); i++) {
+        bool missing = cache_find(site, site->listed[i]->database) == NULL;
+        if (missing && !site->missed[i] && inventory->callbacks.database_missing != NULL) {
+            inventory->callbacks.database_missing(inventory->callbacks.context, site->index,
+                                                  site->listed[i]);
+        }
+        site->missed[i] = missing;
+    }
+}
+
 status_t cache_take_listing(inventory_t *inventory, site_t *site, const listing_t *listing,
                             error_t *err) {
     entries_t *old = &site->entries;
@@ -120,5 +132,8 @@ status_t cache_take_listing(inventory_t *inventory, site_t *site, const listing_
     }
     free(old->items);
     *old = fresh;
+    if (status == STATUS_OK) {
+        tell_missing(inventory, site);
+    }
     return status;
 }

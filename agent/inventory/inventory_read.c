@@ -103,7 +103,8 @@ static status_t take_heads(entry_t *entry, const identity_t *identity, error_t *
 static status_t judge(const inventory_session_t *session, error_t *err) {
     const identity_t *identity = &session->identity;
     identity_rules_t rules = {.writable = true,
-                              .allow_superuser = session->site->config->allow_superuser};
+                              .allow_superuser = session->site->config->allow_superuser,
+                              .owner = session->entry->seen.owner};
     TRY(identity_judge(identity, &rules, err));
     if (identity->tenant_count > 1) {
         return error_set(err, ERROR_NOT_BUILT,
@@ -126,7 +127,7 @@ static status_t take(inventory_session_t *session, error_t *err) {
     bool known = !identity->has_schema || may_read_ledger(identity);
     entry->has_ledger = may_read_ledger(identity);
     if (known) {
-        TRY(stamped ? cache_set_id(inventory, entry, &identity->tenant, err)
+        TRY(stamped ? cache_set_stamped(inventory, entry, &identity->tenant, err)
                     : cache_set_provisional(inventory, entry, err));
         TRY(take_heads(entry, identity, err));
         entry->seen.stamped = stamped;

@@ -45,6 +45,7 @@ typedef enum statement_id {
     SQL_FORGET_JOBS,
     SQL_FORGET_BATCHES,
     SQL_PLACE_ADD,
+    SQL_PLACE_SET,
     SQL_PLACE,
     SQL_COUNT
 } statement_id_t;
@@ -77,6 +78,9 @@ static const char *const SQL[SQL_COUNT] = {
                            " (SELECT 1 FROM job j WHERE j.batch = batch.digest)",
     [SQL_PLACE_ADD] = "INSERT INTO provisional (system_identifier, database_oid, tenant)"
                       " VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+    [SQL_PLACE_SET] = "INSERT INTO provisional (system_identifier, database_oid, tenant)"
+                      " VALUES (?1, ?2, ?3) ON CONFLICT (system_identifier, database_oid)"
+                      " DO UPDATE SET tenant = excluded.tenant",
     [SQL_PLACE] = "SELECT tenant FROM provisional WHERE system_identifier = ?1"
                   " AND database_oid = ?2",
 };
@@ -456,7 +460,37 @@ status_t journal_forget(journal_t *journal, uint64_t acknowledged, int64_t befor
     return run(journal, statement(journal, SQL_FORGET_BATCHES), "forget", err);
 }
 
-/* ---- tenants without an id of their own yet ---- */
+/* ---- which tenant a database is ---- */
+
+/* The id that is kept for a place; null where there is none. */
+static status_t find_place(journal_t *journal, const journal_place_t *place, ident_t *ret_tenant,
+                           error_t *err) {
+    sqlite3_stmt *find = statement(journal, SQL_PLACE);
+    (void)sqlite3_bind_int64(find, 1, (int64_t)place->system_identifier);
+    (void)sqlite3_bind_int64(find, 2, place->database_oid);
+    *ret_tenant = (ident_t){{0}};
+    int code = sqlite3_step(find);
+    if (code == SQLITE_ROW) {
+        read_bytes(find, 0, ret_tenant->bytes, IDENT_BYTES);
+    }
+    (void)sqlite3_reset(find);
+    return code == SQLITE_ROW || code == SQLITE_DONE ? STATUS_OK : fail(journal, "place", err);
+}
+
+status_t journal_stamped(journal_t *journal, const journal_place_t *place, const ident_t *tenant,
+                         error_t *err) {
+    ident_t known;
+    TRY(find_place(journal, place, &known, err));
+    if (ident_equal(&known, tenant)) {
+        return STATUS_OK;
+    }
+    TRY(begin(journal, err));
+    sqlite3_stmt *set = statement(journal, SQL_PLACE_SET);
+    (void)sqlite3_bind_int64(set, 1, (int64_t)place->system_identifier);
+    (void)sqlite3_bind_int64(set, 2, place->database_oid);
+    bind_bytes(set, 3, tenant->bytes, IDENT_BYTES);
+    return run(journal, set, "stamped id", err);
+}
 
 status_t journal_provisional(journal_t *journal, const journal_place_t *place, ident_t *ret_tenant,
                              error_t *err) {
@@ -467,15 +501,5 @@ status_t journal_provisional(journal_t *journal, const journal_place_t *place, i
     (void)sqlite3_bind_int64(add, 2, place->database_oid);
     bind_bytes(add, 3, fresh.bytes, IDENT_BYTES);
     TRY(run(journal, add, "provisional id", err));
-    sqlite3_stmt *find = statement(journal, SQL_PLACE);
-    (void)sqlite3_bind_int64(find, 1, (int64_t)place->system_identifier);
-    (void)sqlite3_bind_int64(find, 2, place->database_oid);
-    status_t status = STATUS_OK;
-    if (sqlite3_step(find) == SQLITE_ROW) {
-        read_bytes(find, 0, ret_tenant->bytes, IDENT_BYTES);
-    } else {
-        status = fail(journal, "provisional id", err);
-    }
-    (void)sqlite3_reset(find);
-    return status;
+    return find_place(journal, place, ret_tenant, err);
 }

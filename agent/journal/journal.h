@@ -120,14 +120,19 @@ MUST_CHECK status_t journal_last_report(journal_t *journal, const ident_t *attem
 MUST_CHECK status_t journal_forget(journal_t *journal, uint64_t acknowledged, int64_t before_us,
                                    error_t *err);
 
-/* ---- tenants without an id of their own yet ---- */
+/* ---- which tenant a database is ---- */
 
 typedef struct journal_place {
     uint64_t system_identifier;
     uint32_t database_oid;
 } journal_place_t;
 
-/* The id that a database will be stamped with; a fresh one is kept where there is none. */
+/* A database was read, and this id is stamped in it: after a restart it is known by it, though it
+ * be out of reach then. Writes only where it was not known so. */
+MUST_CHECK status_t journal_stamped(journal_t *journal, const journal_place_t *place,
+                                    const ident_t *tenant, error_t *err);
+
+/* The id that a database will be stamped with, or was; a fresh one is kept where there is none. */
 MUST_CHECK status_t journal_provisional(journal_t *journal, const journal_place_t *place,
                                         ident_t *ret_tenant, error_t *err);
 

@@ -22,6 +22,7 @@ transaction_begin_t change_settings(const run_t *run) {
         .statement_timeout_ms = (int)run_statement_timeout_ms(run, script),
         .reset_session = run->dirty_session,
         .server_version = connection_server_version(run->connection),
+        .login = run->identity.login,
     };
 }
 
@@ -83,7 +84,34 @@ static transaction_record_t record_of(const run_t *run) {
     return (transaction_record_t){.row = &run->change.row,
                                   .xid = run->change.xid,
                                   .role = run_role(run),
-                                  .login = run->identity.login};
+                                  .login = run->identity.login,
+                                  .prepared =
+                                      run->change.way != TRANSACTION_PLAIN && !run->change.last};
+}
+
+/* ---- a prepared statement of ours that a script took away ---- */
+
+static void on_gone_rolled_back(run_t *run, connection_answer_t *answer) {
+    if (answer->error.code != ERROR_NONE) {
+        run_disconnect(run);
+        run_fail(run, &run->pending);
+        return;
+    }
+    change_t again = {.migration = run->change.migration,
+                      .undo = run->change.undo,
+                      .last = run->change.last,
+                      .next = run->change.next};
+    run->fingerprint = (fingerprint_t){.strict = run->change.before};
+    change_begin(run, &again);
+}
+
+/* The change is rolled back and made once more, with whole texts. */
+static void make_plain(run_t *run, const error_t *err) {
+    run->pending = *err;
+    run->plain = true;
+    CLEANUP(buffer_free) buffer_t sql = {0};
+    buffer_text(&sql, "ROLLBACK");
+    run_send(run, &sql, &(run_request_t){0}, on_gone_rolled_back);
 }
 
 static void on_recorded(run_t *run, connection_answer_t *answer) {
@@ -95,10 +123,15 @@ static void on_recorded(run_t *run, connection_answer_t *answer) {
         return;
     }
     if (transaction_read_record(answer->results, answer->count, &what, &err) != STATUS_OK) {
+        if (what.prepared && transaction_statement_gone(&err)) {
+            make_plain(run, &err);
+            return;
+        }
         (void)error_context(&err, "recording %s", run->change.migration->version);
         run_roll_back(run, &err);
         return;
     }
+    run->prepared = what.prepared && transaction_still_prepared(answer->results, answer->count);
     CLEANUP(buffer_free) buffer_t sql = {0};
     buffer_text(&sql, "COMMIT");
     FAILPOINT("agent.change.recorded");
@@ -143,6 +176,9 @@ static void record(run_t *run) {
     CLEANUP(buffer_free) buffer_t sql = {0};
     transaction_record_t what = record_of(run);
     transaction_sql_record(&sql, &what);
+    if (run->change.last) {
+        transaction_sql_guard(&sql);
+    }
     run_send(run, &sql, &(run_request_t){0}, on_recorded);
 }
 
@@ -219,6 +255,11 @@ static void on_script(run_t *run, connection_answer_t *answer) {
         change_conclude(run);
         return;
     }
+    if (!answer->lost && run->change.way == TRANSACTION_PREPARED &&
+        transaction_statement_gone(&err)) {
+        make_plain(run, &err);
+        return;
+    }
     transaction_explain(&err);
     locate(run, answer, &err);
     if (answer->lost) {
@@ -229,6 +270,14 @@ static void on_script(run_t *run, connection_answer_t *answer) {
     CLEANUP(buffer_free) buffer_t sql = {0};
     buffer_text(&sql, "ROLLBACK");
     run_send(run, &sql, &(run_request_t){0}, on_failed_rolled_back);
+}
+
+/* Preparing pays where more migrations follow in this session. */
+static transaction_way_t choose_way(const run_t *run) {
+    if (run->prepared) {
+        return TRANSACTION_PREPARED;
+    }
+    return run->change.last || run->plain ? TRANSACTION_PLAIN : TRANSACTION_PREPARES;
 }
 
 void change_begin(run_t *run, const change_t *change) {
@@ -243,12 +292,15 @@ void change_begin(run_t *run, const change_t *change) {
                                  .next = change->next,
                                  .before = run->fingerprint.strict,
                                  .started_us = clock_wall_us()};
+    transaction_way_t way = choose_way(run);
+    run->prepared = false; /* until the record has seen them */
     if (!script->transactional) {
         piecewise_begin(run);
         return;
     }
     CLEANUP(buffer_free) buffer_t sql = {0};
     transaction_begin_t begin = change_settings(run);
+    begin.way = run->change.way = way;
     transaction_sql_open(&sql, &begin);
     run->change.opening = strdup(buffer_string(&sql));
     buffer_append(&sql, script->text, script->size);

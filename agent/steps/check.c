@@ -4,6 +4,7 @@
 #include "agent/steps/look.h"
 #include "agent/steps/proof.h"
 #include "common/base/clock.h"
+#include "common/postgres/progress.h"
 
 #include <string.h>
 
@@ -90,6 +91,10 @@ static void on_leftovers(run_t *run, connection_answer_t *answer) {
 /* An INVALID index is somebody's unfinished work; one that a job of ours was building is taken up
  * by its resume (piecewise.c) and is no reason to refuse. */
 static void look_for_leftovers(run_t *run) {
+    if (!run->unfit_index) {
+        prove_next(run);
+        return;
+    }
     CLEANUP(buffer_free) buffer_t sql = {0};
     buffer_text(&sql, "SELECT n.nspname || '.' || c.relname FROM pg_catalog.pg_index i"
                       " JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid"
@@ -102,30 +107,101 @@ static void look_for_leftovers(run_t *run) {
 
 /* ---- drift ---- */
 
-static void after_look(run_t *run) {
+static bool stands_at_target(const run_t *run) {
+    bool works = run->what.kind == JOB_KIND_FORWARD || run->what.kind == JOB_KIND_UNDO;
+    work_question_t question = {.kind = run->what.kind,
+                                .position = (uint32_t)run->standing.position,
+                                .target = run->what.target,
+                                .bundle_head =
+                                    run->bundle != NULL ? (uint32_t)bundle_count(run->bundle) : 0};
+    return works && work_direction(&question) == WORK_NONE;
+}
+
+/* Nothing is to be done where the tenant stands: what was compared is the whole answer. A drifted
+ * one was refused, INVALID indexes included, for the fingerprint has them. */
+static void compared(run_t *run) {
+    if (stands_at_target(run)) {
+        run_over(run, JOB_EVENT_NOT_NEEDED);
+        return;
+    }
+    look_for_leftovers(run);
+}
+
+static void drifted(run_t *run) {
     const ledger_row_t *last = &run->rows[run->row_count - 1];
     error_t err = {0};
+    (void)look_note_differences(run, &last->strict, "the schema was changed outside Drover");
+    (void)error_set(&err, ERROR_TENANT_DRIFT,
+                    "the schema of %s is not what its ledger's row %lld left",
+                    run->what.tenant_name, (long long)last->seq);
+    run_fail(run, &err);
+}
+
+/* The script that comes next, where an earlier attempt may have left it half done; else NULL. */
+static const bundle_script_t *piecewise_next(const run_t *run) {
+    bool undo = run->what.kind == JOB_KIND_UNDO;
+    bool works = undo || run->what.kind == JOB_KIND_FORWARD;
+    if (!works || run->bundle == NULL || stands_at_target(run)) {
+        return NULL;
+    }
+    size_t index = (size_t)run->standing.position - (undo ? 1 : 0);
+    if (index >= bundle_count(run->bundle)) {
+        return NULL;
+    }
+    const bundle_script_t *script =
+        bundle_migration(run->bundle, index)->scripts[undo ? SCRIPT_UNDO : SCRIPT_UP];
+    return script != NULL && !script->transactional ? script : NULL;
+}
+
+/* What its first statements did is no drift: the rest follows where they ended (piecewise.c). */
+static void on_progress(run_t *run, connection_answer_t *answer) {
+    error_t err = {0};
+    progress_found_t found;
+    if (progress_read(answer->results[answer->count - 1], &found, &err) != STATUS_OK) {
+        run_fail(run, &err);
+        return;
+    }
+    if (found.done == 0 && found.started == 0) {
+        drifted(run);
+        return;
+    }
+    run_note(run, "an earlier attempt did %d statements of the next script: it goes on from there",
+             (int)found.done);
+    compared(run);
+}
+
+static void ask_progress(run_t *run, const bundle_script_t *script) {
+    CLEANUP(buffer_free) buffer_t sql = {0};
+    progress_of_t of = {
+        .key = run_key(run), .seq = run->standing.seq + 1, .script = script->digest};
+    progress_sql_read(&sql, &of);
+    run_query(run, &sql, on_progress);
+}
+
+static void after_look(run_t *run) {
+    const ledger_row_t *last = &run->rows[run->row_count - 1];
     if (!digest_is_null(&last->logical) &&
         !digest_equal(&last->logical, &run->fingerprint.logical)) {
-        (void)look_note_differences(run, &last->strict, "the schema was changed outside Drover");
-        (void)error_set(&err, ERROR_TENANT_DRIFT,
-                        "the schema of %s is not what its ledger's row %lld left",
-                        run->what.tenant_name, (long long)last->seq);
-        run_fail(run, &err);
+        const bundle_script_t *script = piecewise_next(run);
+        if (script != NULL) {
+            ask_progress(run, script);
+        } else {
+            drifted(run);
+        }
         return;
     }
     if (!digest_is_null(&last->strict) && !digest_equal(&last->strict, &run->fingerprint.strict)) {
         (void)look_note_differences(run, &last->strict,
                                     "comments, grants or column order were changed outside Drover");
     }
-    look_for_leftovers(run);
+    compared(run);
 }
 
 static void compare_schema(run_t *run) {
     const ledger_row_t *last = &run->rows[run->row_count - 1];
     if (last->stamp[0] != '\0' && run->stamp[0] != '\0' && strcmp(last->stamp, run->stamp) == 0) {
         run->fingerprint = (fingerprint_t){.strict = last->strict, .logical = last->logical};
-        look_for_leftovers(run);
+        compared(run);
         return;
     }
     look_begin(run, &(look_t){.next = after_look});
@@ -147,14 +223,8 @@ static void after_load(run_t *run) {
         run_fail(run, &err);
         return;
     }
-    work_question_t question = {.kind = run->what.kind,
-                                .position = (uint32_t)run->standing.position,
-                                .target = run->what.target,
-                                .bundle_head =
-                                    run->bundle != NULL ? (uint32_t)bundle_count(run->bundle) : 0};
-    bool works = run->what.kind == JOB_KIND_FORWARD || run->what.kind == JOB_KIND_UNDO;
-    if (works && work_direction(&question) == WORK_NONE) {
-        run_over(run, JOB_EVENT_NOT_NEEDED);
+    if (run->what.kind == JOB_KIND_UNDO && stands_at_target(run)) {
+        run_over(run, JOB_EVENT_NOT_NEEDED); /* a way back has no schema to find there */
         return;
     }
     compare_schema(run);

@@ -31,6 +31,7 @@ static void forget(run_t *run) {
     run->standing = (ledger_standing_t){0};
     run->fingerprint = (fingerprint_t){0};
     run->stamp[0] = '\0';
+    run->unfit_index = false;
 }
 
 static void on_ledger(run_t *run, connection_answer_t *answer);
@@ -60,6 +61,11 @@ static status_t take_stamp(run_t *run, const connection_answer_t *answer, error_
     return STATUS_OK;
 }
 
+/* Whether any index is INVALID; a partitioned one may be, and has no file. One catalog, so that it
+ * costs little where none is: check.c asks more where one is. */
+static const char sql_unfit[] = ";\nSELECT EXISTS (SELECT FROM pg_index WHERE NOT indisvalid AND "
+                                "pg_relation_filenode(indexrelid) IS NOT NULL) AS unfit;\n";
+
 static void ask_ledger(run_t *run) {
     CLEANUP(buffer_free) buffer_t sql = {0};
     error_t err = {0};
@@ -68,7 +74,7 @@ static void ask_ledger(run_t *run) {
     fence_sql_lock(&sql, &key);
     buffer_text(&sql, ";\n");
     ledger_sql_read(&sql, &key, (ledger_range_t){.after_seq = 0, .most = ROWS_AT_ONCE});
-    buffer_text(&sql, ";\n");
+    buffer_text(&sql, sql_unfit);
     if (add_stamp(run, &sql, &err) != STATUS_OK) {
         run_fail(run, &err);
         return;
@@ -121,8 +127,8 @@ static status_t judge_floor(const run_t *run, error_t *err) {
 }
 
 static status_t take_ledger(run_t *run, connection_answer_t *answer, error_t *err) {
-    /* lock · rows · BEGIN · the settings · stamp · COMMIT */
-    if (answer->count < 5) {
+    /* lock · rows · indexes · BEGIN · the settings · stamp · COMMIT */
+    if (answer->count < 7) {
         return error_set(err, ERROR_INTERNAL, "%zu results where the ledger was read",
                          answer->count);
     }
@@ -132,7 +138,11 @@ static status_t take_ledger(run_t *run, connection_answer_t *answer, error_t *er
                          run->what.tenant_name);
     }
     run->locked = true;
-    TRY(take_rows(run, answer->results[1], err));
+    if (take_rows(run, answer->results[1], err) != STATUS_OK) {
+        forget(run); /* half a chain tells nothing of where the tenant stands */
+        return STATUS_ERROR;
+    }
+    run->unfit_index = strcmp(PQgetvalue(answer->results[2], 0, 0), "t") == 0;
     TRY(take_stamp(run, answer, err));
     return judge_floor(run, err);
 }
@@ -182,6 +192,7 @@ static void judge(run_t *run) {
         .writable = true,
         .needs_ledger = run->what.kind != JOB_KIND_BASELINE,
         .allow_superuser = run->cluster->allow_superuser,
+        .owner = run->owner[0] != '\0' ? run->owner : NULL,
     };
     if (run->what.kind == JOB_KIND_BASELINE && run->identity.tenant_count == 0) {
         rules.tenant = (ident_t){0}; /* it is this job that stamps it */

@@ -8,9 +8,9 @@ enum { NOTED_LINES = 40 };
 
 static void ask(run_t *run);
 
-/* Stamp first, fingerprint last but one: the closing statement comes after it. */
+/* The fingerprint, with its stamp, is last but one: the closing statement comes after it. */
 static status_t take(run_t *run, connection_answer_t *answer, bool *ret_again, error_t *err) {
-    if (answer->count < 4) {
+    if (answer->count < 3) {
         return error_set(err, ERROR_INTERNAL, "%zu results where the schema was read",
                          answer->count);
     }
@@ -19,8 +19,7 @@ static status_t take(run_t *run, connection_answer_t *answer, bool *ret_again, e
     fingerprint_stamp_t stamp = {0};
     size_t closing = run->look_in_transaction ? 2 : 1;
     const PGresult *full = answer->results[answer->count - 1 - closing];
-    const PGresult *cheap = answer->results[answer->count - 2 - closing];
-    TRY(fingerprint_stamp_read(cheap, &scope, &stamp, err));
+    TRY(fingerprint_stamp_from_result(full, &scope, &stamp, err));
     run->shared->mask |= stamp.mask;
     *ret_again = !stamp.complete;
     if (!stamp.complete) {
@@ -62,12 +61,7 @@ static void ask(run_t *run) {
     buffer_text(&sql, run->look_in_transaction ? "SAVEPOINT drover_look;\n" : "BEGIN READ ONLY;\n");
     buffer_text(&sql, fingerprint_session_sql());
     buffer_text(&sql, ";\n");
-    status_t status = fingerprint_stamp_sql(&scope, &sql, &err);
-    buffer_text(&sql, ";\n");
-    if (status == STATUS_OK) {
-        status = fingerprint_sql(&scope, &sql, &err);
-    }
-    if (status != STATUS_OK) {
+    if (fingerprint_sql(&scope, &sql, &err) != STATUS_OK) {
         run_roll_back(run, &err);
         return;
     }

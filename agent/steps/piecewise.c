@@ -29,7 +29,8 @@ static progress_mark_t mark_of(const run_t *run, progress_state_t state) {
     };
 }
 
-/* The session as the script's statements want it; as change_settings, but for the session. */
+/* The session as the script's statements want it; as change_settings, but for the session. The path
+ * is quoted: it is a text of the tenant's, whose names may hold anything. */
 static void add_settings(const run_t *run, buffer_t *sql) {
     transaction_begin_t settings = change_settings(run);
     buffer_text(sql, "SET ROLE ");
@@ -39,7 +40,9 @@ static void add_settings(const run_t *run, buffer_t *sql) {
         buffer_text(sql, "NONE");
     }
     if (settings.search_path != NULL) {
-        buffer_format(sql, "; SET search_path = %s", settings.search_path);
+        buffer_text(sql, "; SELECT pg_catalog.set_config('search_path', ");
+        quote_text(sql, settings.search_path);
+        buffer_text(sql, ", false)");
     }
     buffer_format(sql, "; SET lock_timeout = %d; SET statement_timeout = %d;\n",
                   settings.lock_timeout_ms, settings.statement_timeout_ms);
@@ -47,7 +50,8 @@ static void add_settings(const run_t *run, buffer_t *sql) {
 
 /* Our own records are written under our own role and path. */
 static void add_pins(const run_t *run, buffer_t *sql) {
-    session_sql_reset(sql, connection_server_version(run->connection));
+    session_reset_t reset = {.server_version = connection_server_version(run->connection)};
+    session_sql_reset(sql, &reset);
 }
 
 static void fail_at(run_t *run, error_t *err) {

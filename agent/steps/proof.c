@@ -82,6 +82,20 @@ static void on_results(run_t *run, connection_answer_t *answer) {
     next(run);
 }
 
+/* The path is quoted: it is a text of the tenant's, whose names may hold anything. */
+static void open_alone(const run_t *run, const proof_t *proof, buffer_t *sql) {
+    buffer_text(sql, "BEGIN READ ONLY;\nSELECT pg_catalog.set_config('search_path', ");
+    quote_text(sql, run->identity.search_path);
+    buffer_text(sql, ", true);\nSET LOCAL ROLE ");
+    if (run_role(run) != NULL) {
+        quote_name(sql, run_role(run));
+    } else {
+        buffer_text(sql, "NONE");
+    }
+    buffer_format(sql, ";\nSET LOCAL statement_timeout = %lld;\n",
+                  (long long)run_statement_timeout_ms(run, proof->script));
+}
+
 void proof_begin(run_t *run, const proof_t *proof) {
     CLEANUP(buffer_free) buffer_t sql = {0};
     run->proof_options.in_transaction = proof->in_transaction;
@@ -92,15 +106,7 @@ void proof_begin(run_t *run, const proof_t *proof) {
     if (proof->in_transaction) {
         buffer_text(&sql, "SAVEPOINT drover_proof;\nSET LOCAL transaction_read_only = on;\n");
     } else {
-        buffer_text(&sql, "BEGIN READ ONLY;\nSET LOCAL ROLE ");
-        if (run_role(run) != NULL) {
-            quote_name(&sql, run_role(run));
-        } else {
-            buffer_text(&sql, "NONE");
-        }
-        buffer_format(&sql, ";\nSET LOCAL search_path = %s;\nSET LOCAL statement_timeout = %lld;\n",
-                      run->identity.search_path[0] != '\0' ? run->identity.search_path : "''",
-                      (long long)run_statement_timeout_ms(run, proof->script));
+        open_alone(run, proof, &sql);
     }
     buffer_append(&sql, proof->script->text, proof->script->size);
     buffer_text(&sql, proof->in_transaction ? "\n;\nROLLBACK TO SAVEPOINT drover_proof;\n"

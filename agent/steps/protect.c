@@ -1,9 +1,11 @@
 /* protect.c: see protect.h. The recovery point before a change; protect_keep.c has the two jobs. */
 #include "agent/steps/protect.h"
+#include "agent/backup/backup_store.h"
 #include "agent/steps/load.h"
 #include "agent/steps/look.h"
 #include "agent/steps/protect_trial.h"
 #include "common/base/clock.h"
+#include "common/base/failpoint.h"
 #include "common/crypto/random.h"
 #include "common/postgres/quote.h"
 
@@ -125,8 +127,10 @@ static status_t start_external(run_t *run, error_t *err) {
 /* ---- dump ---- */
 
 static void finish(run_t *run, const char *verified) {
-    const backup_manifest_t *manifest = &restore_side_of(run)->manifest;
+    restore_side_t *side = restore_side_of(run);
+    const backup_manifest_t *manifest = &side->manifest;
     char id[IDENT_TEXT_SIZE];
+    side->unreported = false;
     run_tell(run, &(run_report_t){.step = JOB_STEP_BACKUP,
                                   .outcome = JOB_OUTCOME_STARTED,
                                   .started_us = run->step_started_us,
@@ -143,6 +147,7 @@ static void finish(run_t *run, const char *verified) {
 
 static void after_trial(run_t *run) {
     error_t err = restore_side_of(run)->err;
+    FAILPOINT("agent.protect.tried");
     if (err.code != ERROR_NONE) {
         (void)error_context(&err, "restoring the backup in trial");
         fail(run, &err);
@@ -162,8 +167,10 @@ static void on_dumped(run_t *run) {
         fail(run, &err);
         return;
     }
+    FAILPOINT("agent.protect.dumped");
     side->manifest = result.manifest;
     memcpy(side->manifest_path, result.path, sizeof side->manifest_path);
+    side->unreported = true;
     if (run->what.trial_restore && !job_should_halt(&run->machine)) {
         protect_trial_begin(run, after_trial);
         return;
@@ -173,7 +180,7 @@ static void on_dumped(run_t *run) {
 
 static void fill_manifest(const run_t *run, backup_manifest_t *facts) {
     const restore_side_t *side = run->restore;
-    facts->backup_id = random_ident();
+    facts->backup_id = run->what.attempt; /* an attempt takes one: see forget_unreported */
     facts->tenant_id = run->what.tenant;
     facts->rollout_id = run->what.rollout;
     facts->job_id = run->what.job;
@@ -291,9 +298,31 @@ static status_t check_dump(const run_t *run, error_t *err) {
     return STATUS_OK;
 }
 
+/*
+ * A backup of this very attempt stands where the agent was killed after it was whole and before its
+ * report was kept. The tenant may have been written to since: it makes way for a new one.
+ */
+static status_t forget_unreported(run_t *run, error_t *err) {
+    CLEANUP(backup_list_free) backup_list_t list = {0};
+    backup_trust_t trust = restore_side_trust(run);
+    TRY(backup_list_read(run->shared->config->backup.directory, &run->what.tenant, &trust, &list,
+                         err));
+    for (size_t i = 0; i < list.count; i++) {
+        const backup_entry_t *entry = &list.entries[i];
+        if (entry->state != BACKUP_UNTRUSTED &&
+            ident_equal(&entry->manifest.backup_id, &run->what.attempt)) {
+            TRY(backup_remove(entry->path, err));
+            run_note(run,
+                     "removed the backup that this attempt had taken before it was interrupted");
+        }
+    }
+    return STATUS_OK;
+}
+
 static status_t begin_dump(run_t *run, error_t *err) {
     TRY(check_dump(run, err));
-    return restore_side_new(run, err);
+    TRY(restore_side_new(run, err));
+    return forget_unreported(run, err);
 }
 
 void protect_begin(run_t *run) {

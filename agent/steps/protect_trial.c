@@ -1,6 +1,7 @@
 /* protect_trial.c: see protect_trial.h. */
 #include "agent/steps/protect_trial.h"
 #include "agent/steps/look.h"
+#include "common/base/failpoint.h"
 #include "common/postgres/quote.h"
 
 #include <inttypes.h>
@@ -112,6 +113,7 @@ static void after_connect(run_t *run) {
 
 static void after_fill(run_t *run) {
     restore_side_t *side = restore_side_of(run);
+    FAILPOINT("agent.protect.trial-filled");
     if (side->err.code != ERROR_NONE) {
         drop(run);
         return;
@@ -123,6 +125,7 @@ static void after_fill(run_t *run) {
 }
 
 static void after_create(run_t *run) {
+    FAILPOINT("agent.protect.trial-created");
     if (restore_side_of(run)->err.code != ERROR_NONE) {
         finish(run);
         return;

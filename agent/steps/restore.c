@@ -25,6 +25,22 @@ static restore_plan_t *plan_of(run_t *run) {
 
 /* ---- the end ---- */
 
+/* They pile up: nothing of ours drops them. */
+static void note_earlier(run_t *run) {
+    const restore_plan_t *plan = plan_of(run);
+    CLEANUP(buffer_free) buffer_t names = {0};
+    size_t named =
+        plan->earlier_count < RESTORE_PLAN_EARLIER ? plan->earlier_count : RESTORE_PLAN_EARLIER;
+    for (size_t i = 0; i < named; i++) {
+        buffer_format(&names, "%s\"%s\"", i > 0 ? ", " : "", plan->earlier[i]);
+    }
+    if (plan->earlier_count > 0) {
+        run_note(run, "%zu kept by earlier restores of this tenant take up room still: %s%s",
+                 plan->earlier_count, buffer_string(&names),
+                 named < plan->earlier_count ? ", and more" : "");
+    }
+}
+
 static void conclude(run_t *run) {
     const restore_plan_t *plan = plan_of(run);
     const ledger_row_t *row = &run->rows[run->row_count - 1];
@@ -32,6 +48,7 @@ static void conclude(run_t *run) {
              "restored; generation %d of the ledger begins. The database as it was is kept as "
              "\"%s\" and takes no connections: once it is not needed, DROP DATABASE \"%s\"",
              (int)row->generation, plan->kept, plan->kept);
+    note_earlier(run);
     run_tell(run, &(run_report_t){.step = JOB_STEP_RESTORE,
                                   .outcome = JOB_OUTCOME_STARTED,
                                   .started_us = run->step_started_us,
@@ -264,6 +281,12 @@ static status_t take_database(run_t *run, result_row_t row, error_t *err) {
     if (ours && marked && marker.phase == RESTORE_READY) {
         plan->built_is_ready = true;
         return STATUS_OK;
+    }
+    if (marked && marker.phase == RESTORE_KEPT && strcmp(name, plan->kept) != 0) {
+        if (plan->earlier_count < RESTORE_PLAN_EARLIER) {
+            (void)snprintf(plan->earlier[plan->earlier_count], IDENTITY_NAME_SIZE, "%s", name);
+        }
+        plan->earlier_count++;
     }
     bool drop = ours || (marked && marker.phase != RESTORE_KEPT);
     if (drop && plan->leftover_count < RESTORE_PLAN_LEFTOVERS) {

@@ -3,6 +3,7 @@
 #include "agent/steps/look.h"
 #include "agent/steps/restore_carry.h"
 #include "common/base/clock.h"
+#include "common/base/failpoint.h"
 #include "common/postgres/quote.h"
 
 #include <string.h>
@@ -47,6 +48,7 @@ static void give_up(run_t *run, const error_t *err) {
 static void on_ready(run_t *run, connection_answer_t *answer) {
     (void)answer;
     restore_side_t *side = restore_side_of(run);
+    FAILPOINT("agent.restore.ready");
     restore_side_unpark(run);
     side->then(run);
 }
@@ -71,6 +73,7 @@ static void mark_ready(run_t *run) {
 
 static void on_sealed(run_t *run, connection_answer_t *answer) {
     (void)answer;
+    FAILPOINT("agent.restore.sealed");
     restore_carry_begin(run, mark_ready);
 }
 
@@ -279,6 +282,7 @@ static void inspect(run_t *run) {
 
 static void after_fill(run_t *run) {
     restore_side_t *side = restore_side_of(run);
+    FAILPOINT("agent.restore.filled");
     if (side->err.code != ERROR_NONE) {
         give_up(run, &side->err);
         return;
@@ -288,6 +292,7 @@ static void after_fill(run_t *run) {
 
 static void after_create(run_t *run) {
     restore_side_t *side = restore_side_of(run);
+    FAILPOINT("agent.restore.created");
     if (side->err.code != ERROR_NONE) {
         run_fail(run, &side->err);
         return;

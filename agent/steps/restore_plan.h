@@ -15,7 +15,7 @@
 #include "common/base/buffer.h"
 #include "common/postgres/identity.h"
 
-enum { RESTORE_PLAN_LEFTOVERS = 8 };
+enum { RESTORE_PLAN_LEFTOVERS = 8, RESTORE_PLAN_EARLIER = 16 };
 
 typedef enum restore_phase {
     RESTORE_NEW,   /* being filled: worth nothing yet */
@@ -39,6 +39,8 @@ typedef struct restore_plan {
     int64_t limit;
     char leftovers[RESTORE_PLAN_LEFTOVERS][IDENTITY_NAME_SIZE];
     size_t leftover_count;
+    char earlier[RESTORE_PLAN_EARLIER][IDENTITY_NAME_SIZE]; /* kept by restores before this one */
+    size_t earlier_count;                                   /* may be more than have room */
 
     ledger_row_t *rows; /* owned: the restored ledger */
     size_t row_count;

@@ -32,6 +32,11 @@ void restore_side_free(run_t *run) {
     if (side == NULL) {
         return;
     }
+    if (side->unreported) {
+        error_t err;
+        (void)(backup_remove(side->manifest_path, &err) ==
+               STATUS_OK); /* else retention's to find */
+    }
     connection_destroy(&side->tenant);
     restore_plan_destroy(&side->plan);
     free(side->marker);
@@ -319,22 +324,26 @@ void restore_side_fill(run_t *run, bool trial, run_next_fn *next) {
 static status_t choose(run_t *run, const backup_list_t *list, const ident_t *backup, error_t *err) {
     restore_side_t *side = restore_side_of(run);
     char id[IDENT_TEXT_SIZE];
+    (void)ident_text(backup, id);
     for (size_t i = 0; i < list->count; i++) {
         const backup_entry_t *entry = &list->entries[i];
-        if (entry->state == BACKUP_UNTRUSTED || !ident_equal(&entry->manifest.backup_id, backup)) {
+        bool untrusted = entry->state == BACKUP_UNTRUSTED;
+        /* What an untrusted manifest says is not known; its name says whose it should be. */
+        if (untrusted ? strstr(entry->path, id) == NULL
+                      : !ident_equal(&entry->manifest.backup_id, backup)) {
             continue;
         }
         if (entry->state != BACKUP_PRESENT) {
             *err = entry->why;
-            return STATUS_ERROR;
+            return untrusted ? error_context(err, "reading %s", strrchr(entry->path, '/') + 1)
+                             : STATUS_ERROR;
         }
         side->manifest = entry->manifest;
         (void)snprintf(side->manifest_path, sizeof side->manifest_path, "%s", entry->path);
         return STATUS_OK;
     }
     return error_set(err, ERROR_NOT_FOUND, "tenant %s has no backup %s in %s",
-                     run->what.tenant_name, ident_text(backup, id),
-                     run->shared->config->backup.directory);
+                     run->what.tenant_name, id, run->shared->config->backup.directory);
 }
 
 status_t restore_side_find(run_t *run, const ident_t *backup, error_t *err) {

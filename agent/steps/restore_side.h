@@ -18,6 +18,7 @@ typedef struct restore_side {
     char *marker;                      /* owned: the comment that it gets when it is made */
     backup_manifest_t manifest;        /* of the backup in hand */
     char manifest_path[4096];
+    bool unreported; /* taken by this run and not told of yet: it goes with this state */
 
     /* facts of the tenant's database */
     char owner[IDENTITY_NAME_SIZE];
@@ -45,7 +46,8 @@ MUST_CHECK status_t restore_side_new(run_t *run, error_t *err);
 /* The state; there must be one. */
 restore_side_t *restore_side_of(run_t *run);
 
-/* Release it: the session that was set aside is closed. Safe where there is none. */
+/* Release it: the session that was set aside is closed, and a backup that nobody was told of is
+ * removed. Safe where there is none. */
 void restore_side_free(run_t *run);
 
 /* Read the facts on the tenant's session, then call next; an error ends the step. */

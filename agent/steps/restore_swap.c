@@ -1,5 +1,6 @@
 /* restore_swap.c: see restore_swap.h. */
 #include "agent/steps/restore_swap.h"
+#include "common/base/failpoint.h"
 #include "common/postgres/quote.h"
 #include "common/postgres/result.h"
 
@@ -60,6 +61,7 @@ static void open_and_fail(run_t *run, const error_t *err) {
 
 static void on_committed(run_t *run, connection_answer_t *answer) {
     error_t err = answer->error;
+    FAILPOINT("agent.restore.swapped");
     if (err.code == ERROR_NONE &&
         transaction_read_commit(answer->results, answer->count, &err) == STATUS_OK) {
         run->touched = true;
@@ -82,9 +84,11 @@ static void on_again(run_t *run, connection_answer_t *answer) {
     wait_for_others(run);
 }
 
-/* The server waits five seconds for sessions to leave; then somebody else had come. */
+/* Both names were changed within the transaction that is open here; or the server had waited its
+ * five seconds for sessions to leave, and somebody else had come. */
 static void on_renamed(run_t *run, connection_answer_t *answer) {
     restore_plan_t *plan = plan_of(run);
+    FAILPOINT("agent.restore.renamed");
     CLEANUP(buffer_free) buffer_t sql = {0};
     bool in_use = strcmp(answer->error.sqlstate, "55006") == 0;
     if (in_use && plan->swaps++ < SWAPS) {
@@ -258,6 +262,7 @@ static void wait_for_others(run_t *run) {
 }
 
 static void on_closed(run_t *run, connection_answer_t *answer) {
+    FAILPOINT("agent.restore.closed");
     if (answer->error.code != ERROR_NONE) {
         open_and_fail(run, &answer->error);
         return;

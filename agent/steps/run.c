@@ -147,7 +147,7 @@ void run_roll_back(run_t *run, const error_t *err) {
 void run_disconnect(run_t *run) {
     connection_destroy(&run->connection);
     run->locked = false;
-    run->dirty_session = false;
+    run->dirty_session = run->prepared = run->plain = false;
 }
 
 /* Every answer comes through here. A lost session is closed before the step hears of it. */

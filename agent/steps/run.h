@@ -104,8 +104,9 @@ typedef struct run_change {
     run_next_fn *next; /* after a committed change */
     char xid[24];
     ledger_row_t row;
-    bool last;       /* of its chain: the schema is read, whatever is remembered */
-    digest_t before; /* strict fingerprint before it; null: not known */
+    bool last;             /* of its chain: the schema is read, whatever is remembered */
+    transaction_way_t way; /* of the opening */
+    digest_t before;       /* strict fingerprint before it; null: not known */
     int64_t started_us;
     char *opening;          /* owned: the text in front of the script, for error positions */
     size_t statement;       /* piecewise: index of the one in hand */
@@ -123,6 +124,8 @@ struct run {
     connection_t *connection; /* owned; NULL between sessions */
     bool locked;              /* the tenant's session lock is ours */
     bool dirty_session;       /* a script has run since the last reset */
+    bool prepared;            /* it holds our prepared statements, and no others */
+    bool plain;               /* a script took them away: not in this session again */
     struct {                  /* script of questions under way; see proof.h */
         bool in_transaction;
         error_code_t failure;
@@ -136,6 +139,7 @@ struct run {
     fingerprint_t fingerprint; /* of the schema as it is now; strict null: not known */
     char stamp[FINGERPRINT_STAMP_SIZE];
     int64_t size_bytes;
+    bool unfit_index;          /* some index was INVALID when the ledger was read */
     bool touched;              /* this attempt committed something, or may have */
     uint32_t checked_position; /* position whose check script this attempt has asked */
 

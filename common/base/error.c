@@ -1,5 +1,7 @@
 /* error.c: see error.h. The list of codes is errors.def; nothing here names a single one. */
 #include "common/base/error.h"
+#include "common/base/cleanup.h"
+#include "common/base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -120,12 +122,33 @@ const char *error_line(const error_t *err, char *buffer, size_t size) {
     return buffer;
 }
 
+/*
+ * A line of ours with names of others in it: nothing of them may steer the terminal, or pass for a
+ * line of its own. A selector's text and caret stand indented below their message, and stay so.
+ */
+static void put_shown(const char *text, buffer_t *out) {
+    size_t size = strlen(text);
+    size_t start = 0;
+    for (size_t at = 0; at + 2 < size; at++) {
+        if (text[at] == '\n' && text[at + 1] == ' ' && text[at + 2] == ' ') {
+            utf8_escape(text + start, at - start, out);
+            buffer_char(out, '\n');
+            start = at + 1;
+        }
+    }
+    utf8_escape(text + start, size - start, out);
+}
+
 void error_print(const error_t *err, const char *program) {
     char line[ERROR_TEXT_MAX + ERROR_CONTEXT_DEPTH * ERROR_CONTEXT_MAX + 32];
+    CLEANUP(buffer_free) buffer_t text = {0};
+    put_shown(error_line(err, line, sizeof line), &text);
     (void)fprintf(stderr, "%s%s%s\n", program != NULL ? program : "", program != NULL ? ": " : "",
-                  error_line(err, line, sizeof line));
+                  text.failed ? error_code_text(err->code) : buffer_string(&text));
     if (err->constraint[0] != '\0') {
-        (void)fprintf(stderr, "CONSTRAINT: %s\n", err->constraint);
+        buffer_clear(&text);
+        put_shown(err->constraint, &text);
+        (void)fprintf(stderr, "CONSTRAINT: %s\n", buffer_string(&text));
     }
     if (error_code_hint(err->code)[0] != '\0') {
         (void)fprintf(stderr, "HINT: %s\n", error_code_hint(err->code));

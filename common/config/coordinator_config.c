@@ -28,6 +28,8 @@ static const yaml_schema_t TIMEOUTS = {
     YAML_FIELDS(TIMEOUTS_FIELDS)};
 
 static const yaml_field_t LIMITS_FIELDS[] = {
+    {"agents", YAML_INTEGER, IN(limits, agents), .min = 1, .max = LIMIT_AGENTS,
+     .default_text = "10000", .help = "agents connected at once; another is refused"},
     {"queue_messages", YAML_INTEGER, IN(limits, queue_messages), .min = 16, .max = 1000000,
      .default_text = "1000", .help = "messages queued for one peer"},
     {"jobs_per_agent", YAML_INTEGER, IN(limits, jobs_per_agent), .min = 1, .max = 10000,

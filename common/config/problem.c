@@ -1,5 +1,7 @@
 /* problem.c: see problem.h. */
 #include "common/config/problem.h"
+#include "common/base/cleanup.h"
+#include "common/base/utf8.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -11,11 +13,8 @@ void problems_begin(problems_t *problems, const char *file) {
 
 /* Bytes of the character at text, at least 1; what is no UTF-8 counts byte by byte. */
 static size_t character_bytes(const char *text, const char *end) {
-    size_t n = 1;
-    while (text + n < end && ((unsigned char)text[n] & 0xC0) == 0x80 && n < 4) {
-        n++;
-    }
-    return n;
+    size_t n = utf8_size(text, (size_t)(end - text));
+    return n > 0 ? n : 1;
 }
 
 /*
@@ -41,9 +40,9 @@ static void copy_source(problem_t *problem, const char *text) {
         if (used + n >= sizeof problem->source - 1) {
             break;
         }
-        bool control = (unsigned char)*text < 0x20 || *text == 0x7f ||
-                       ((unsigned char)*text == 0xC2 && n == 2 && (unsigned char)text[1] < 0xA0);
-        if (control) {
+        if (utf8_size(text, n) == 0) {
+            problem->source[used++] = '?';
+        } else if (utf8_is_control(text, n)) {
             problem->source[used++] = ' ';
         } else {
             memcpy(problem->source + used, text, n);
@@ -109,11 +108,17 @@ status_t problems_check(const problems_t *problems, error_code_t code, error_t *
 }
 
 void problems_print(const problems_t *problems, FILE *out) {
+    CLEANUP(buffer_free) buffer_t file = {0};
+    CLEANUP(buffer_free) buffer_t message = {0};
+    utf8_escape(problems->file, strlen(problems->file), &file);
     for (size_t i = 0; i < problems->count; i++) {
         const problem_t *problem = &problems->items[i];
-        char place[PROBLEM_TEXT_MAX + 32];
+        char place[PROBLEM_TEXT_MAX * 4 + 32];
+        buffer_clear(&message);
+        utf8_escape(problem->message, strlen(problem->message), &message);
         (void)fprintf(out, "%s: error: %s\n",
-                      place_text(problems->file, problem, place, sizeof place), problem->message);
+                      place_text(buffer_string(&file), problem, place, sizeof place),
+                      buffer_string(&message));
         if (problem->source[0] != '\0') {
             (void)fprintf(out, "  | %s\n", problem->source);
             if (problem->caret >= 0) {
@@ -122,6 +127,6 @@ void problems_print(const problems_t *problems, FILE *out) {
         }
     }
     if (problems->more > 0) {
-        (void)fprintf(out, "%s: %zu more not shown\n", problems->file, problems->more);
+        (void)fprintf(out, "%s: %zu more not shown\n", buffer_string(&file), problems->more);
     }
 }

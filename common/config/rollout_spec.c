@@ -68,6 +68,7 @@ static const yaml_field_t FIELDS[] = {
     {"unreachable", YAML_ENUM,   AT(unreachable), .names = SPEC_UNREACHABLE_WORDS, .default_text = "wait", .help = "tenants on an unreachable cluster"},
     {"timeout",    YAML_DURATION, AT(timeout_us), .min = 0, .max = 365 * QUANTITY_DAY, .default_text = "0s", .help = "longest time for one tenant's attempt; 0s is none"},
     {"attempts",   YAML_INTEGER, AT(attempts), .min = 1, .max = ATTEMPTS_MAX, .default_text = "3", .help = "tries per tenant at what may pass"},
+    {"look",       YAML_BOOL,    AT(look), .default_text = "false", .help = "visit tenants at the target too"},
 };
 /* clang-format on */
 

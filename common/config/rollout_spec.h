@@ -98,6 +98,7 @@ typedef struct rollout_spec {
     spec_unreachable_t unreachable; /* default wait */
     int64_t timeout_us;             /* each tenant's attempt; default 0: none */
     int64_t attempts;               /* tries per tenant at what is transient; default 3 */
+    bool look;                      /* visit tenants that inventory has at the target, too */
 } rollout_spec_t;
 
 /* SPEC_INVALID with the first problem's line; problems (may be NULL) gets all. */

@@ -128,4 +128,5 @@ void rollout_spec_print(const rollout_spec_t *spec, buffer_t *out) {
     buffer_format(out, "unreachable: %s\n", spec_unreachable_text(spec->unreachable));
     buffer_format(out, "timeout: %s\n", quantity_duration_text(spec->timeout_us, text));
     buffer_format(out, "attempts: %" PRId64 "\n", spec->attempts);
+    buffer_format(out, "look: %s\n", spec->look ? "true" : "false");
 }

@@ -41,7 +41,6 @@ struct sealed_writer {
     stream_secret_t *secret;
     stream_binding_t binding;
     sealed_header_t about;
-    hash_t plain_hash;
     hash_t sealed_hash;
     sealed_totals_t totals;
     uint8_t header[HEADER_MOST];
@@ -56,7 +55,6 @@ struct sealed_reader {
     stream_secret_t *secret;
     stream_binding_t binding;
     sealed_header_t about;
-    hash_t plain_hash;
     hash_t sealed_hash;
     sealed_totals_t totals;
     bool expects;
@@ -68,7 +66,6 @@ struct sealed_reader {
     size_t header_used;
     bool header_read;
     bool final_seen;
-    bool skips_plain;
     uint8_t *cipher; /* sealed bytes that wait for a whole chunk */
     size_t cipher_used;
     uint8_t *plain;
@@ -183,7 +180,6 @@ status_t sealed_writer_new(const sealed_target_t *target, sealed_writer_t **ret_
     if (writer->secret == NULL || writer->chunk == NULL || writer->cipher == NULL) {
         return error_set(err, ERROR_NO_MEMORY, "no memory for a sealed stream");
     }
-    hash_begin(&writer->plain_hash, HASH_BACKUP);
     hash_begin(&writer->sealed_hash, HASH_BACKUP);
     TRY(begin_stream(writer, target, err));
     *ret_writer = TAKE(writer);
@@ -207,7 +203,6 @@ static void emit_header(sealed_writer_t *writer, buffer_t *out) {
 static void emit_chunk(sealed_writer_t *writer, const uint8_t *bytes, size_t size, uint8_t tag,
                        buffer_t *out) {
     unsigned long long sealed_size = 0;
-    hash_add(&writer->plain_hash, bytes, size);
     const uint8_t *bound = bind_chunk(&writer->binding, writer->totals.chunks);
     INVARIANT(crypto_secretstream_xchacha20poly1305_push(&writer->secret->state, writer->cipher,
                                                          &sealed_size, bytes, size, bound,
@@ -247,7 +242,6 @@ status_t sealed_write_end(sealed_writer_t *writer, buffer_t *out, sealed_totals_
                crypto_secretstream_xchacha20poly1305_TAG_FINAL, out);
     TRY(buffer_check(out, err));
     writer->ended = true;
-    writer->totals.plain = hash_end(&writer->plain_hash);
     writer->totals.sealed = hash_end(&writer->sealed_hash);
     *ret_totals = writer->totals;
     return STATUS_OK;
@@ -326,7 +320,6 @@ static status_t reader_make(sealed_reader_t **ret_reader, error_t *err) {
     if (reader == NULL || (reader->secret = sodium_malloc(sizeof *reader->secret)) == NULL) {
         return error_set(err, ERROR_NO_MEMORY, "no memory for a sealed stream");
     }
-    hash_begin(&reader->plain_hash, HASH_BACKUP);
     hash_begin(&reader->sealed_hash, HASH_BACKUP);
     *ret_reader = TAKE(reader);
     return STATUS_OK;
@@ -356,10 +349,6 @@ status_t sealed_reader_of_writer(const sealed_writer_t *writer, sealed_reader_t 
     reader->key_known = true;
     *ret_reader = reader;
     return STATUS_OK;
-}
-
-void sealed_reader_skip_plain(sealed_reader_t *reader) {
-    reader->skips_plain = true;
 }
 
 /* Find our sealed box in the header and open it into the stream key. */
@@ -419,9 +408,6 @@ static status_t open_chunk(sealed_reader_t *reader, buffer_t *out, error_t *err)
     reader->totals.chunks++;
     reader->totals.plain_bytes += size;
     reader->final_seen = tag == crypto_secretstream_xchacha20poly1305_TAG_FINAL;
-    if (!reader->skips_plain) {
-        hash_add(&reader->plain_hash, reader->plain, (size_t)size);
-    }
     buffer_append(out, reader->plain, (size_t)size);
     return buffer_check(out, err);
 }
@@ -485,9 +471,6 @@ status_t sealed_read_end(sealed_reader_t *reader, buffer_t *out, sealed_totals_t
     }
     if (!reader->final_seen) {
         return corrupt(err, "the file ends before its last chunk");
-    }
-    if (!reader->skips_plain) {
-        reader->totals.plain = hash_end(&reader->plain_hash);
     }
     reader->totals.sealed = hash_end(&reader->sealed_hash);
     *ret_totals = reader->totals;

@@ -65,8 +65,7 @@ typedef struct sealed_totals {
     uint64_t chunks;
     uint64_t plain_bytes;
     uint64_t sealed_bytes;
-    digest_t plain;  /* HASH_BACKUP over what went in */
-    digest_t sealed; /* HASH_BACKUP over header and chunks */
+    digest_t sealed; /* HASH_BACKUP over header and chunks: with the key it fixes the content too */
 } sealed_totals_t;
 
 typedef struct sealed_writer sealed_writer_t;
@@ -126,12 +125,6 @@ MUST_CHECK status_t sealed_reader_new(const sealed_opening_t *opening, sealed_re
  */
 MUST_CHECK status_t sealed_reader_of_writer(const sealed_writer_t *writer,
                                             sealed_reader_t **ret_reader, error_t *err);
-
-/*
- * Leave the digest of the content out (totals.plain stays null): the chunks' authenticators prove
- * the same to one who has just written them, at a third of the cost. Before the first sealed_read.
- */
-void sealed_reader_skip_plain(sealed_reader_t *reader);
 
 /*
  * Take size sealed bytes; the content of chunks that could be opened is appended to out.

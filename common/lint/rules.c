@@ -4,8 +4,8 @@
 // clang-format off
 static const lint_rule_t rules[] = {
     {RULE_FILE_NAME, "names", FINDING_ERROR, false, check_loaded,
-     "name files V001__what_it_does.sql, .undo.sql, .verify.sql, .check.sql",
-     "a file's name is none of the four that a migration has"},
+     "name regular files V001__what_it_does.sql, .undo.sql, .verify.sql, .check.sql",
+     "a file's name is none of the four that a migration has, or what has one is no regular file"},
     {RULE_VERSION_GAP, "no gap", FINDING_ERROR, false, check_loaded,
      "versions start at 1 and have no gap: renumber, or restore the missing file",
      "a number between two versions is missing"},
@@ -28,7 +28,7 @@ static const lint_rule_t rules[] = {
      "docs/writing-migrations.md lists the directives",
      "a directive is unknown, doubled, misspelt or has a wrong value"},
     {RULE_PARSES, "parses", FINDING_ERROR, false, check_parses,
-     "correct the statement: PostgreSQL's own parser refuses it",
+     "correct the statement, or split it: PostgreSQL's own parser refuses it",
      "a statement is no SQL of PostgreSQL 15, whose grammar judges"},
     {RULE_PSQL_COMMAND, "no psql commands", FINDING_ERROR, false, check_loaded,
      "write SQL: meta-commands and :variables are psql's, and no psql runs here",

@@ -58,8 +58,15 @@ static status_t write_failed(const char *path, error_t *err) {
                      "cannot write %s: %s", path, strerror(cause));
 }
 
-static status_t write_whole(const bundle_t *bundle, const char *path, error_t *err) {
-    CLEANUP(close_p) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+/* path is the operator's, for messages; beside is what is written first. */
+typedef struct target {
+    const char *path;
+    const char *beside;
+} target_t;
+
+static status_t write_whole(const bundle_t *bundle, target_t target, error_t *err) {
+    const char *path = target.path;
+    CLEANUP(close_p) int fd = open(target.beside, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) {
         return write_failed(path, err);
     }
@@ -97,7 +104,8 @@ status_t bundle_write(const bundle_t *bundle, const char *path, error_t *err) {
         beside = NULL;
         return error_set(err, ERROR_NO_MEMORY, "out of memory");
     }
-    if (write_whole(bundle, beside, err) != STATUS_OK) {
+    target_t target = {.path = path, .beside = beside};
+    if (write_whole(bundle, target, err) != STATUS_OK) {
         (void)unlink(beside);
         return STATUS_ERROR;
     }

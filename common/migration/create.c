@@ -171,9 +171,12 @@ status_t create_migration(const char *directory, const char *words, create_paths
                        up ? "" : script_kind_text(templates[i].kind));
         TRY(put_path(directory, names.name[i], paths.path[i], err));
     }
-    TRY(make_files(fd, &names, title, err));
-    if (fsync(fd) != 0) {
-        return failed(title, err);
+    status_t status = make_files(fd, &names, title, err);
+    if (status == STATUS_OK && fsync(fd) != 0) {
+        status = failed(title, err);
+    }
+    if (status != STATUS_OK) {
+        return error_context(err, "in the directory %s", directory);
     }
     *ret_paths = paths;
     return STATUS_OK;

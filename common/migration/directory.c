@@ -260,7 +260,9 @@ status_t directory_load(const char *path, const statement_options_t *options,
                          "cannot open the directory %s: %s", path, strerror(errno));
     }
     TRY(list_names(fd, path, &loading, err));
-    TRY(load_scripts(fd, &loading, &directory->findings, err));
+    if (load_scripts(fd, &loading, &directory->findings, err) != STATUS_OK) {
+        return error_context(err, "reading the directory %s", path);
+    }
     TRY(parse_scripts(&loading, options, &directory->findings, err));
     TRY(group(&loading, directory, err));
     TRY(finding_list_check(&directory->findings, err));

@@ -2,6 +2,7 @@
 #include "common/migration/finding.h"
 
 #include "common/base/cleanup.h"
+#include "common/base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -62,6 +63,18 @@ static int characters(const char *from, const char *to) {
     return count;
 }
 
+/* A copy that is safe to show, and to put into JSON: names of files are any bytes. NULL: no memory.
+ */
+static char *escaped(const char *text) {
+    buffer_t copy = {0};
+    utf8_escape(text, strlen(text), &copy);
+    if (copy.failed || text[0] == '\0') {
+        buffer_free(&copy);
+        return text[0] == '\0' ? strdup("") : NULL;
+    }
+    return buffer_take(&copy);
+}
+
 void finding_add(finding_list_t *list, finding_at_t at, const char *rule, const char *format, ...) {
     list->errors++;
     finding_t *finding = next(list);
@@ -70,13 +83,15 @@ void finding_add(finding_list_t *list, finding_at_t at, const char *rule, const 
     }
     finding->rule = rule;
     finding->severity = FINDING_ERROR;
-    finding->file = strdup(at.file);
+    finding->file = escaped(at.file);
     va_list arguments;
     va_start(arguments, format);
-    if (vasprintf(&finding->message, format, arguments) < 0) {
-        finding->message = NULL;
+    CLEANUP(free_p) char *message = NULL;
+    if (vasprintf(&message, format, arguments) < 0) {
+        message = NULL;
     }
     va_end(arguments);
+    finding->message = message != NULL ? escaped(message) : NULL;
     bool source_wanted = at.text.bytes != NULL;
     if (source_wanted) {
         size_t offset = at.offset < at.text.size ? at.offset : at.text.size;
@@ -132,6 +147,17 @@ void finding_list_sort(finding_list_t *list) {
     }
 }
 
+/* "file:line:column: ", as far as it is known. */
+static void print_place(const finding_t *finding, buffer_t *out) {
+    if (finding->file[0] != '\0') {
+        buffer_format(out, "%s:", finding->file);
+        if (finding->place.line > 0) {
+            buffer_format(out, "%d:%d:", finding->place.line, finding->place.column);
+        }
+        buffer_char(out, ' ');
+    }
+}
+
 status_t finding_list_refuse(const finding_list_t *list, error_t *err) {
     TRY(finding_list_check(list, err));
     if (list->errors == 0) {
@@ -140,21 +166,20 @@ status_t finding_list_refuse(const finding_list_t *list, error_t *err) {
     for (size_t i = 0; i < list->count; i++) {
         const finding_t *finding = &list->items[i];
         if (finding->severity == FINDING_ERROR) {
-            return error_set(err, ERROR_LINT, "%zu %s, the first: %s%s%s [%s]", list->errors,
-                             list->errors == 1 ? "finding" : "findings", finding->file,
-                             finding->file[0] != '\0' ? ": " : "", finding->message, finding->rule);
+            CLEANUP(buffer_free) buffer_t place = {0};
+            print_place(finding, &place);
+            return error_set(err, ERROR_LINT, "%zu %s, the first: %s%s [%s]", list->errors,
+                             list->errors == 1 ? "finding" : "findings", buffer_string(&place),
+                             finding->message, finding->rule);
         }
     }
     return error_set(err, ERROR_LINT, "%zu findings", list->errors);
 }
 
-/* The line, its control bytes shown as spaces so that none reaches a terminal, then the caret. */
+/* The line with nothing in it that could steer a terminal, then the caret. */
 static void print_source(const finding_t *finding, buffer_t *out) {
     buffer_text(out, "    ");
-    for (const char *p = finding->source; *p != '\0'; p++) {
-        unsigned char c = (unsigned char)*p;
-        buffer_char(out, c < 0x20 || c == 0x7F ? ' ' : *p);
-    }
+    utf8_columns(finding->source, strlen(finding->source), out);
     buffer_text(out, "\n    ");
     for (int i = 0; i < finding->caret; i++) {
         buffer_char(out, ' ');
@@ -163,13 +188,7 @@ static void print_source(const finding_t *finding, buffer_t *out) {
 }
 
 void finding_print(const finding_t *finding, buffer_t *out) {
-    if (finding->file[0] != '\0') {
-        buffer_format(out, "%s:", finding->file);
-        if (finding->place.line > 0) {
-            buffer_format(out, "%d:%d:", finding->place.line, finding->place.column);
-        }
-        buffer_char(out, ' ');
-    }
+    print_place(finding, out);
     buffer_format(out, "%s: %s [%s]\n", finding_severity_text(finding->severity), finding->message,
                   finding->rule);
     if (finding->source != NULL && finding->source[0] != '\0') {

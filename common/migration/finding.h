@@ -37,14 +37,14 @@ typedef enum finding_severity {
 } finding_severity_t;
 
 typedef struct finding {
-    char *file;         /* name as the directory has it; "" where the directory itself is meant */
+    char *file;         /* name in the directory, odd bytes escaped; "" where it is itself meant */
     text_place_t place; /* line 0: no place in the file */
     const char *rule;   /* static */
     const char *hint;   /* static; NULL where lint has not filled it */
     finding_severity_t severity;
-    char *message;
-    char *source; /* the source line, cut; NULL where there is none */
-    int caret;    /* characters of source before the caret */
+    char *message; /* escaped like file */
+    char *source;  /* the source line, cut; NULL where there is none */
+    int caret;     /* characters of source before the caret */
 } finding_t;
 
 typedef struct finding_list {

@@ -51,7 +51,9 @@ static status_t read_text(int directory_fd, script_t *script, finding_list_t *fi
     if (!regular || !fits) {
         finding_at_t nowhere = {.file = script->name};
         if (!regular) {
-            finding_add(findings, nowhere, RULE_FILE_NAME, "is no regular file");
+            finding_add(findings, nowhere, RULE_FILE_NAME,
+                        "is %s: a script is a regular file, nothing else may have its name",
+                        S_ISDIR(about.st_mode) ? "a directory" : "no regular file");
         } else {
             finding_add(findings, nowhere, RULE_SIZE, "%lld bytes: a script has at most %d",
                         (long long)about.st_size, LIMIT_SCRIPT_BYTES);

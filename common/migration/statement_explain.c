@@ -75,12 +75,14 @@ static void shorten(const char *message, error_t *error) {
     static const char near[] = " at or near \"";
     const char *quoted = strstr(message, near);
     size_t head = quoted != NULL ? (size_t)(quoted - message) + sizeof near - 1 : 0;
-    if (quoted == NULL || strlen(message + head) <= QUOTED_SHOWN + 1) {
+    bool short_enough = quoted == NULL || (strlen(message + head) <= QUOTED_SHOWN + 1 &&
+                                           strchr(message + head, '\n') == NULL);
+    if (short_enough) {
         (void)error_set(error, ERROR_SQL_SYNTAX, "%s", message);
         return;
     }
     size_t kept = head;
-    while (message[kept] != '\n' && kept - head < QUOTED_SHOWN) {
+    while (message[kept] != '\n' && message[kept] != '\r' && kept - head < QUOTED_SHOWN) {
         kept++;
     }
     while (kept > head && ((unsigned char)message[kept] & 0xC0) == 0x80) {
@@ -98,8 +100,9 @@ void statement_explain(text_span_t script, statement_complaint_t complaint,
     if (strstr(complaint.message, "memory exhausted") != NULL ||
         strstr(complaint.message, "out of memory") != NULL ||
         strstr(complaint.message, "stack depth limit") != NULL) {
-        (void)error_set(error, ERROR_SQL_TOO_COMPLEX,
-                        "too complex to parse: nested too deeply or too large");
+        (void)error_set(
+            error, ERROR_SQL_TOO_COMPLEX,
+            "too complex to parse: nested too deeply or too large; split the statement");
     } else if (is_copy_data(script, at, &ret_problem->offset)) {
         ret_problem->rule = RULE_COPY_STDIN;
         (void)error_set(error, ERROR_SQL_SYNTAX,

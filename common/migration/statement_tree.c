@@ -10,6 +10,7 @@
 
 #include <pg_query.h>
 #include <pg_query/pg_query.pb-c.h>
+#include <stddef.h>
 #include <string.h>
 
 /* Names inside a parse tree, borrowed from it. */
@@ -303,6 +304,52 @@ static void collect(text_span_t script, const PgQuery__ParseResult *tree,
     number_lines(script, &result->list);
 }
 
+/*
+ * Memory of one tree, given back at once: freeing a tree node by node costs as much as reading it.
+ * Blocks grow with what was taken, so that a script of one line takes little.
+ */
+typedef struct block {
+    struct block *next;
+    size_t size;
+    size_t used;
+    _Alignas(max_align_t) char bytes[];
+} block_t;
+
+enum { BLOCK_FIRST = 16 * 1024, BLOCK_MOST = 4 * 1024 * 1024 };
+
+static void *arena_take(void *context, size_t size) {
+    block_t **newest = context;
+    size_t step = _Alignof(max_align_t);
+    size = (size + step - 1) / step * step;
+    if (*newest == NULL || (*newest)->size - (*newest)->used < size) {
+        size_t room = *newest == NULL ? BLOCK_FIRST : (*newest)->size * 2;
+        room = room > BLOCK_MOST ? BLOCK_MOST : room;
+        room = room < size ? size : room;
+        block_t *block = malloc(sizeof *block + room);
+        if (block == NULL) {
+            return NULL;
+        }
+        *block = (block_t){.next = *newest, .size = room};
+        *newest = block;
+    }
+    void *memory = (*newest)->bytes + (*newest)->used;
+    (*newest)->used += size;
+    return memory;
+}
+
+static void arena_leave(void *context, void *memory) {
+    (void)context;
+    (void)memory;
+}
+
+static void arena_free(block_t **newest) {
+    while (*newest != NULL) {
+        block_t *block = *newest;
+        *newest = block->next;
+        free(block);
+    }
+}
+
 /* What the parser refused, given to explain; NULL: only that it was refused. */
 typedef void explain_t(text_span_t script, statement_complaint_t complaint,
                        statement_problem_t *ret_problem);
@@ -315,13 +362,15 @@ static void parse(text_span_t script, explain_t *explain, statement_result_t *re
                                            .cursor = parsed.error->cursorpos};
         explain(script, complaint, problem);
     } else {
+        CLEANUP(arena_free) block_t *arena = NULL;
+        ProtobufCAllocator allocator = {
+            .alloc = arena_take, .free = arena_leave, .allocator_data = &arena};
         PgQuery__ParseResult *tree = pg_query__parse_result__unpack(
-            NULL, parsed.parse_tree.len, (const uint8_t *)parsed.parse_tree.data);
+            &allocator, parsed.parse_tree.len, (const uint8_t *)parsed.parse_tree.data);
         if (tree == NULL) {
             too_complex(problem, "out of memory");
         } else {
             collect(script, tree, ret_result);
-            pg_query__parse_result__free_unpacked(tree, NULL);
         }
     }
     pg_query_free_protobuf_parse_result(parsed);

@@ -2,6 +2,7 @@
 #include "common/migration/text.h"
 
 #include "common/base/limits.h"
+#include "common/base/utf8.h"
 
 #include <stdint.h>
 #include <string.h>
@@ -12,47 +13,16 @@ static bool is_continuation(uint8_t byte) {
     return (byte & 0xC0) == 0x80;
 }
 
-/* Bytes of the well-formed character at p, or 0; end is past the last byte. */
-static size_t character_size(const uint8_t *p, const uint8_t *end) {
-    size_t left = (size_t)(end - p);
-    uint8_t first = p[0];
-    if (first < 0x80) {
-        return first == 0 ? 0 : 1;
-    }
-    if (first < 0xC2 || first > 0xF4) {
-        return 0;
-    }
-    if (first < 0xE0) {
-        return left >= 2 && is_continuation(p[1]) ? 2 : 0;
-    }
-    if (left < 3 || !is_continuation(p[1]) || !is_continuation(p[2])) {
-        return 0;
-    }
-    if (first < 0xF0) {
-        bool overlong = first == 0xE0 && p[1] < 0xA0;
-        bool surrogate = first == 0xED && p[1] > 0x9F;
-        return overlong || surrogate ? 0 : 3;
-    }
-    bool overlong = first == 0xF0 && p[1] < 0x90;
-    bool too_great = first == 0xF4 && p[1] > 0x8F;
-    return left >= 4 && is_continuation(p[3]) && !overlong && !too_great ? 4 : 0;
-}
-
 size_t text_utf8_length(const void *bytes, size_t size) {
     if (size == 0) {
         return 0;
     }
-    const uint8_t *start = bytes;
-    const uint8_t *end = start + size;
-    const uint8_t *p = start;
-    while (p < end) {
-        size_t step = character_size(p, end);
-        if (step == 0) {
-            break;
-        }
-        p += step;
+    const char *text = bytes;
+    size_t at = 0;
+    for (size_t step = 0; (step = utf8_size(text + at, size - at)) > 0;) {
+        at += step;
     }
-    return (size_t)(p - start);
+    return at;
 }
 
 static status_t refuse(error_t *err, size_t offset, size_t *ret_offset, const char *what) {

@@ -4,11 +4,14 @@
 #include "common/postgres/fingerprint.h"
 #include "common/base/cleanup.h"
 #include "common/crypto/hash.h"
+#include "common/postgres/fingerprint_kinds.h"
 #include "common/postgres/fingerprint_read.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { RESULT_COLUMNS = 3 }; /* kind, row, hash of the row's version */
 
 #define SETTINGS "pg_catalog, pg_temp|UTC|ISO, YMD|postgres|1|hex|C|off"
 
@@ -28,6 +31,15 @@ static status_t parse_mask(const char *text, uint64_t *ret_mask, error_t *err) {
     }
     *ret_mask = mask;
     return STATUS_OK;
+}
+
+/* The first row: mask and settings, "(123,""pg_catalog, …"")". */
+static status_t read_first_mask(const PGresult *result, uint64_t *ret_mask, error_t *err) {
+    const char *row = PQgetvalue(result, 0, 1);
+    if (strcmp(PQgetvalue(result, 0, 0), "-1") != 0 || row[0] != '(') {
+        return error_set(err, ERROR_INVALID, "not the result of a fingerprint's query");
+    }
+    return parse_mask(row + 1, ret_mask, err);
 }
 
 status_t fingerprint_probe_read(const PGresult *result, uint64_t *ret_mask, error_t *err) {
@@ -50,21 +62,77 @@ status_t fingerprint_stamp_read(const PGresult *result, const fingerprint_scope_
     return STATUS_OK;
 }
 
+/* PostgreSQL's sum of bigints as its numeric prints it: exact, of any length. */
+static void print_sum(buffer_t *text, __int128 sum) {
+    char digits[48];
+    size_t at = sizeof digits;
+    unsigned __int128 left = sum < 0 ? -(unsigned __int128)sum : (unsigned __int128)sum;
+    do {
+        digits[--at] = (char)('0' + (int)(left % 10));
+        left /= 10;
+    } while (left != 0);
+    buffer_text(text, sum < 0 ? "-" : "");
+    buffer_append(text, digits + at, sizeof digits - at);
+}
+
+/* Only kinds that hold something by the catalogs' own word: so the stamp is the same whatever more
+ * the scope asked for. */
+static status_t add_rows(const PGresult *result, const fingerprint_scope_t *held, size_t *ret_count,
+                         __int128 *ret_sum, error_t *err) {
+    size_t count = 0;
+    __int128 sum = 0;
+    for (int i = 1; i < PQntuples(result); i++) {
+        char *end = NULL;
+        const char *text = PQgetvalue(result, i, 2);
+        const unsigned long kind = strtoul(PQgetvalue(result, i, 0), NULL, 10);
+        const long long hash = strtoll(text, &end, 10);
+        if (kind >= fingerprint_kind_count || end == text || *end != '\0') {
+            return error_set(err, ERROR_INVALID, "row %d is none of a fingerprint", i);
+        }
+        if (fingerprint_kind_wanted(&fingerprint_kinds[kind], held)) {
+            count++;
+            sum += hash;
+        }
+    }
+    *ret_count = count;
+    *ret_sum = sum;
+    return STATUS_OK;
+}
+
+status_t fingerprint_stamp_from_result(const PGresult *result, const fingerprint_scope_t *scope,
+                                       fingerprint_stamp_t *ret_stamp, error_t *err) {
+    CLEANUP(buffer_free) buffer_t text = {0};
+    fingerprint_stamp_t stamp = {0};
+    size_t count = 0;
+    __int128 sum = 0;
+    TRY(check_result(result, RESULT_COLUMNS, err));
+    TRY(read_first_mask(result, &stamp.mask, err));
+    stamp.complete = (stamp.mask & ~scope->mask) == 0;
+    if (stamp.complete) {
+        fingerprint_scope_t held = {.server_version_num = scope->server_version_num,
+                                    .mask = stamp.mask};
+        TRY(add_rows(result, &held, &count, &sum, err));
+        buffer_format(&text, "%" PRIu64 ".%d.%zu.", stamp.mask, FINGERPRINT_ALGORITHM, count);
+        print_sum(&text, sum);
+        TRY(buffer_check(&text, err));
+        INVARIANT(text.size < sizeof stamp.text);
+        memcpy(stamp.text, buffer_string(&text), text.size);
+    }
+    *ret_stamp = stamp;
+    return STATUS_OK;
+}
+
 uint64_t fingerprint_stamp_mask(const char *stamp) {
     error_t ignored = {0};
     uint64_t mask = 0;
     return parse_mask(stamp, &mask, &ignored) == STATUS_OK ? mask : 0;
 }
 
-/* The first row: mask and settings, "(123,""pg_catalog, …"")". */
 static status_t check_first(const PGresult *result, const fingerprint_scope_t *scope,
                             error_t *err) {
     const char *row = PQgetvalue(result, 0, 1);
     uint64_t mask = 0;
-    if (strcmp(PQgetvalue(result, 0, 0), "-1") != 0 || row[0] != '(') {
-        return error_set(err, ERROR_INVALID, "not the result of a fingerprint's query");
-    }
-    TRY(parse_mask(row + 1, &mask, err));
+    TRY(read_first_mask(result, &mask, err));
     if (strstr(row, ",\"" SETTINGS "\")") == NULL) {
         return error_set(err, ERROR_INVALID,
                          "a fingerprint was read under other settings than its own: %s", row);
@@ -110,7 +178,7 @@ static status_t digest(const fingerprint_reader_t *reader, int major,
 status_t fingerprint_from_result(const PGresult *result, const fingerprint_scope_t *scope,
                                  const fingerprint_exceptions_t *exceptions,
                                  fingerprint_t *ret_fingerprint, buffer_t *text, error_t *err) {
-    TRY(check_result(result, 2, err));
+    TRY(check_result(result, RESULT_COLUMNS, err));
     TRY(check_first(result, scope, err));
     fingerprint_t fingerprint;
     CLEANUP(fingerprint_reader_free)

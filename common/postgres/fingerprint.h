@@ -3,7 +3,8 @@
  * results come in, so that an asynchronous agent can use it.
  *
  *     session_sql → stamp_sql(0) → stamp_read: same stamp as recorded? nothing changed, done.
- *     else sql(mask from the stamp) → from_result → digests (and text, where a diff is wanted).
+ *     else sql(mask from the stamp) → from_result → digests (and text, where a diff is wanted),
+ *     and stamp_from_result → the stamp of the same snapshot.
  *
  * The text holds one line a fact, "kind TAB identity TAB attribute TAB class TAB value", escaped
  * (\t \n \r \\), ordered by bytes. Classes: L what programs can notice; S strict only (column
@@ -96,6 +97,13 @@ typedef struct fingerprint_stamp {
 
 MUST_CHECK status_t fingerprint_stamp_read(const PGresult *result, const fingerprint_scope_t *scope,
                                            fingerprint_stamp_t *ret_stamp, error_t *err);
+
+/* The stamp out of a result of fingerprint_sql, as fingerprint_stamp_sql with the mask of what the
+ * catalogs hold would say it. Not complete: that mask is wider than the scope, and text is empty.
+ */
+MUST_CHECK status_t fingerprint_stamp_from_result(const PGresult *result,
+                                                  const fingerprint_scope_t *scope,
+                                                  fingerprint_stamp_t *ret_stamp, error_t *err);
 
 /* The mask that a recorded stamp was complete with; 0 where the text is no stamp. */
 uint64_t fingerprint_stamp_mask(const char *stamp);

@@ -133,6 +133,9 @@ static void summary(differ_t *differ, const side_t *side, size_t from, size_t to
 static void alone(differ_t *differ, const side_t *side, size_t from, size_t to, int depth,
                   bool was) {
     const fact_t *fact = &side->facts[from];
+    if (depth >= 2 && strcmp(fact->attribute, "exists") == 0) {
+        return; /* it stands in for an object's facts where there are none: both sides have it */
+    }
     if (!begin(differ, fact, depth)) {
         return;
     }

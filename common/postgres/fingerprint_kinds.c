@@ -399,28 +399,30 @@ const fingerprint_kind_t fingerprint_kinds[] = {
 };
 const unsigned fingerprint_kind_count = sizeof fingerprint_kinds / sizeof fingerprint_kinds[0];
 
-/* A catalog that initdb leaves empty is asked for its size: no plan, no scan. */
-#define SIZE(catalog) "pg_catalog.pg_relation_size('" PG catalog "'::pg_catalog.regclass) > 0"
 #define SOME(catalog, column) "EXISTS (SELECT FROM " PG catalog " x WHERE " column " >= '16384'::pg_catalog.oid)"
 
 const char *const fingerprint_probes[BIT_COUNT] = {
     [BIT_AM] = SOME("am", "x.oid"),
-    [BIT_INHERITS] = SIZE("inherits"),
-    [BIT_SEQUENCE] = SIZE("sequence"),
-    [BIT_ENUM] = SIZE("enum"),
-    [BIT_TRIGGER] = SIZE("trigger"),
-    [BIT_POLICY] = SIZE("policy"),
     [BIT_CAST] = SOME("cast", "x.oid"),
-    [BIT_TRANSFORM] = SIZE("transform"),
-    [BIT_EVENT_TRIGGER] = SIZE("event_trigger"),
-    [BIT_STATISTICS] = SIZE("statistic_ext"),
-    [BIT_FOREIGN] = SIZE("foreign_data_wrapper"),
-    [BIT_PUBLICATION] = SIZE("publication"),
-    [BIT_SUBSCRIPTION] = SIZE("subscription"),
-    [BIT_DEFAULT_ACL] = SIZE("default_acl"),
-    [BIT_LABEL] = SIZE("seclabel"),
-    [BIT_SETTING] = SIZE("db_role_setting"),
-    [BIT_DEFAULT] = SIZE("attrdef"),
+};
+
+const fingerprint_size_t fingerprint_sizes[] = {
+    {2611, BIT_INHERITS}, /* pg_inherits */
+    {2224, BIT_SEQUENCE}, /* pg_sequence */
+    {3501, BIT_ENUM}, /* pg_enum */
+    {2620, BIT_TRIGGER}, /* pg_trigger */
+    {3256, BIT_POLICY}, /* pg_policy */
+    {3576, BIT_TRANSFORM}, /* pg_transform */
+    {3466, BIT_EVENT_TRIGGER}, /* pg_event_trigger */
+    {3381, BIT_STATISTICS}, /* pg_statistic_ext */
+    {2328, BIT_FOREIGN}, /* pg_foreign_data_wrapper */
+    {6104, BIT_PUBLICATION}, /* pg_publication */
+    {6100, BIT_SUBSCRIPTION}, /* pg_subscription */
+    {826, BIT_DEFAULT_ACL}, /* pg_default_acl */
+    {3596, BIT_LABEL}, /* pg_seclabel */
+    {2964, BIT_SETTING}, /* pg_db_role_setting */
+    {2604, BIT_DEFAULT}, /* pg_attrdef */
+    {0},
 };
 
 #define BIT(name) (UINT64_C(1) << BIT_##name)

@@ -6,6 +6,8 @@
 #ifndef DROVER_POSTGRES_FINGERPRINT_KINDS_H
 #define DROVER_POSTGRES_FINGERPRINT_KINDS_H
 
+#include "common/postgres/fingerprint.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -137,9 +139,20 @@ typedef struct fingerprint_kind {
 extern const fingerprint_kind_t fingerprint_kinds[];
 extern const unsigned fingerprint_kind_count;
 
+/* Whether a query of this scope has a branch for the kind. */
+bool fingerprint_kind_wanted(const fingerprint_kind_t *kind, const fingerprint_scope_t *scope);
+
 /* SQL truth values: whether the catalogs of a bit hold anything. NULL where the next one says it.
  */
 extern const char *const fingerprint_probes[BIT_COUNT];
+
+/* Catalogs that initdb leaves empty, by OID: asked for their size, all in one scan of an array.
+ * That needs neither a plan for each nor a look at their names. Ends with a zero. */
+typedef struct fingerprint_size {
+    unsigned catalog;
+    fingerprint_bit_t bit;
+} fingerprint_size_t;
+extern const fingerprint_size_t fingerprint_sizes[];
 
 /* Catalogs whose objects live in schemas or belong to extensions: one look at pg_depend (alias x)
  * tells of all of them. Ends with a NULL condition. */

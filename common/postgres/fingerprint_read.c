@@ -370,7 +370,9 @@ status_t fingerprint_read(reader_t *self, const PGresult *result, error_t *err) 
         return error_set(err, ERROR_NO_MEMORY, "out of memory reading a fingerprint");
     }
     for (int i = 1; i < count; i++) {
-        TRY(read_row(self, result, i, err));
+        if (!PQgetisnull(result, i, 1)) { /* an extension's member */
+            TRY(read_row(self, result, i, err));
+        }
     }
     qsort(self->rows, self->row_count, sizeof *self->rows, compare_rows);
     for (size_t i = 0; i < self->row_count; i++) {

@@ -1,18 +1,19 @@
 /*
  * fingerprint_sql.c: the queries of a fingerprint, generated from fingerprint_kinds.
  *
- * One statement, so one snapshot: a UNION ALL of one branch a catalog, each of two columns, the
- * number of the kind and the row as a composite's text (its quoting keeps fields apart whatever
- * they hold). Planning is most of the cost, so no branch joins, and branches of catalogs that hold
- * nothing are left out by the mask. The first row repeats the mask and the settings, for
- * fingerprint_from_result to check.
+ * One statement, so one snapshot: a UNION ALL of one branch a catalog, each of three columns, the
+ * number of the kind, the row as a composite's text (its quoting keeps fields apart whatever they
+ * hold) and the hash of the row's version, of which the stamp is the sum. Planning is most of the
+ * cost, so no branch joins, and branches of catalogs that hold nothing are left out by the mask.
+ * The first row repeats the mask and the settings, for fingerprint_from_result to check.
  */
 #include "common/postgres/fingerprint.h"
 #include "common/postgres/fingerprint_kinds.h"
 
 #define MEMBER_QUERY                                                                               \
-    " AND %s NOT IN (SELECT e.objid FROM pg_catalog.pg_depend e WHERE e.refclassid = 3079 AND "    \
-    "e.deptype = 'e' AND e.classid = '%s'::pg_catalog.regclass)"
+    "CASE WHEN %s NOT IN (SELECT e.objid FROM pg_catalog.pg_depend e WHERE e.refclassid = 3079 "   \
+    "AND "                                                                                         \
+    "e.deptype = 'e' AND e.classid = '%s'::pg_catalog.regclass) THEN "
 
 enum { OLDEST_MAJOR = 13 };
 
@@ -39,6 +40,25 @@ static status_t check_version(int server_version_num, int *ret_major, error_t *e
     return STATUS_OK;
 }
 
+/* Bits of the catalogs that have a size at all. */
+static void add_sizes(buffer_t *text) {
+    const char *separator = "";
+    buffer_text(text, " | (SELECT COALESCE(pg_catalog.bit_or(m.b), 0) FROM ROWS FROM "
+                      "(pg_catalog.unnest('{");
+    for (const fingerprint_size_t *size = fingerprint_sizes; size->catalog != 0; size++) {
+        buffer_format(text, "%s%u", separator, size->catalog);
+        separator = ",";
+    }
+    buffer_text(text, "}'::pg_catalog.oid[]), pg_catalog.unnest('{");
+    separator = "";
+    for (const fingerprint_size_t *size = fingerprint_sizes; size->catalog != 0; size++) {
+        buffer_format(text, "%s%lld", separator, 1LL << size->bit);
+        separator = ",";
+    }
+    buffer_text(text, "}'::pg_catalog.int8[])) AS m (o, b) WHERE pg_catalog.pg_relation_size(m.o) "
+                      "> 0)");
+}
+
 /* The bits whose catalogs hold anything, as one bigint. */
 static void add_mask(buffer_t *text) {
     buffer_text(text, "(0::pg_catalog.int8");
@@ -49,6 +69,7 @@ static void add_mask(buffer_t *text) {
         buffer_format(text, " | CASE WHEN %s THEN %lld::pg_catalog.int8 ELSE 0 END",
                       fingerprint_probes[bit], 1LL << bit);
     }
+    add_sizes(text);
     buffer_text(text, " | (SELECT COALESCE(pg_catalog.bit_or(CASE");
     for (const fingerprint_depend_t *depend = fingerprint_depends; depend->condition != NULL;
          depend++) {
@@ -63,8 +84,22 @@ static bool covers(uint64_t mask, fingerprint_bit_t bit) {
     return bit == BIT_ALWAYS || (mask & (UINT64_C(1) << bit)) != 0;
 }
 
-static bool wanted(const fingerprint_kind_t *kind, uint64_t mask, int major) {
-    return covers(mask, kind->bit) && major >= kind->since;
+bool fingerprint_kind_wanted(const fingerprint_kind_t *kind, const fingerprint_scope_t *scope) {
+    return covers(scope->mask, kind->bit) && scope->server_version_num / 10000 >= kind->since;
+}
+
+/* What stands for a row's version: where it is and who wrote it, and names that live elsewhere. */
+static void add_version(unsigned number, buffer_t *text) {
+    const fingerprint_kind_t *kind = &fingerprint_kinds[number];
+    buffer_format(text, "pg_catalog.concat_ws(' ', %u, %s", number,
+                  kind->stamp != NULL ? kind->stamp : "x.ctid, x.xmin");
+    if (kind->owner != NULL) {
+        buffer_format(text, ", pg_catalog.pg_get_userbyid(%s)", kind->owner);
+    }
+    if (kind->acl != NULL) {
+        buffer_format(text, ", %s", kind->acl);
+    }
+    buffer_text(text, ")");
 }
 
 static void add_fields(const fingerprint_kind_t *kind, int major, buffer_t *text) {
@@ -76,15 +111,21 @@ static void add_fields(const fingerprint_kind_t *kind, int major, buffer_t *text
     }
 }
 
+/* An extension's member is NULL: the stamp counts it, the fingerprint does not. */
 static void add_branch(unsigned number, const fingerprint_scope_t *scope, int major,
                        buffer_t *text) {
     const fingerprint_kind_t *kind = &fingerprint_kinds[number];
-    buffer_format(text, "\nUNION ALL SELECT %u, ROW(", number);
-    add_fields(kind, major, text);
-    buffer_format(text, ")::pg_catalog.text FROM %s x WHERE %s", kind->from, kind->where);
-    if (kind->member != NULL && covers(scope->mask, BIT_MEMBERS)) {
+    bool members = kind->member != NULL && covers(scope->mask, BIT_MEMBERS);
+    buffer_format(text, "\nUNION ALL SELECT %u, ", number);
+    if (members) {
         buffer_format(text, MEMBER_QUERY, kind->member, kind->from);
     }
+    buffer_text(text, "ROW(");
+    add_fields(kind, major, text);
+    buffer_format(text, ")::pg_catalog.text%s, pg_catalog.hashtextextended(",
+                  members ? " END" : "");
+    add_version(number, text);
+    buffer_format(text, ", 0) FROM %s x WHERE %s", kind->from, kind->where);
 }
 
 status_t fingerprint_sql(const fingerprint_scope_t *scope, buffer_t *text, error_t *err) {
@@ -100,9 +141,9 @@ status_t fingerprint_sql(const fingerprint_scope_t *scope, buffer_t *text, error
                       ", pg_catalog.current_setting('bytea_output')"
                       ", pg_catalog.current_setting('lc_monetary')"
                       ", pg_catalog.current_setting('quote_all_identifiers')))"
-                      "::pg_catalog.text");
+                      "::pg_catalog.text, 0::pg_catalog.int8");
     for (unsigned number = 0; number < fingerprint_kind_count; number++) {
-        if (wanted(&fingerprint_kinds[number], scope->mask, major)) {
+        if (fingerprint_kind_wanted(&fingerprint_kinds[number], scope)) {
             add_branch(number, scope, major, text);
         }
     }
@@ -117,19 +158,11 @@ status_t fingerprint_probe_sql(int server_version_num, buffer_t *text, error_t *
     return buffer_check(text, err);
 }
 
-/* One branch of the stamp: what identifies each row's version, and names that live elsewhere. */
 static void add_stamp_branch(unsigned number, buffer_t *text) {
     const fingerprint_kind_t *kind = &fingerprint_kinds[number];
-    buffer_format(text, "%sSELECT pg_catalog.concat_ws(' ', %u, %s",
-                  number == 0 ? "" : "\nUNION ALL ", number,
-                  kind->stamp != NULL ? kind->stamp : "x.ctid, x.xmin");
-    if (kind->owner != NULL) {
-        buffer_format(text, ", pg_catalog.pg_get_userbyid(%s)", kind->owner);
-    }
-    if (kind->acl != NULL) {
-        buffer_format(text, ", %s", kind->acl);
-    }
-    buffer_format(text, ") AS t FROM %s x WHERE %s", kind->from, kind->where);
+    buffer_text(text, number == 0 ? "SELECT " : "\nUNION ALL SELECT ");
+    add_version(number, text);
+    buffer_format(text, " AS t FROM %s x WHERE %s", kind->from, kind->where);
 }
 
 status_t fingerprint_stamp_sql(const fingerprint_scope_t *scope, buffer_t *text, error_t *err) {
@@ -142,7 +175,7 @@ status_t fingerprint_stamp_sql(const fingerprint_scope_t *scope, buffer_t *text,
                   "COALESCE(pg_catalog.sum(pg_catalog.hashtextextended(t, 0)), 0)) FROM (",
                   FINGERPRINT_ALGORITHM);
     for (unsigned number = 0; number < fingerprint_kind_count; number++) {
-        if (wanted(&fingerprint_kinds[number], scope->mask, major)) {
+        if (fingerprint_kind_wanted(&fingerprint_kinds[number], scope)) {
             add_stamp_branch(number, text);
         }
     }

@@ -39,7 +39,6 @@ typedef struct identity {
     char database[IDENTITY_NAME_SIZE];
     char login[IDENTITY_NAME_SIZE]; /* session_user */
     bool superuser;
-    bool bypass_rls;
     bool owner_member;                    /* the login may SET ROLE to the owner asked for */
     bool owner_superuser;                 /* the owner role itself is a superuser */
     bool may_create_schema;               /* CREATE on this database */
@@ -86,6 +85,7 @@ typedef struct identity_rules {
     bool writable;        /* refuse a standby or read-only session */
     bool needs_ledger;    /* refuse where there is no baseline */
     bool allow_superuser; /* agent.yaml's allow_superuser */
+    const char *owner;    /* as identity_ask_t.owner: to name it */
 } identity_rules_t;
 
 /*

@@ -38,7 +38,6 @@ static status_t read_server(result_row_t row, identity_t *id, error_t *err) {
 static status_t read_rights(result_row_t row, identity_t *id, error_t *err) {
     TRY(result_copy(row, "login", id->login, sizeof id->login, err));
     TRY(result_bool(row, "superuser", &id->superuser, err));
-    TRY(result_bool(row, "bypass_rls", &id->bypass_rls, err));
     TRY(result_bool(row, "owner_member", &id->owner_member, err));
     TRY(result_bool(row, "owner_superuser", &id->owner_superuser, err));
     TRY(result_bool(row, "may_create_schema", &id->may_create_schema, err));

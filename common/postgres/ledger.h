@@ -124,6 +124,8 @@ MUST_CHECK status_t ledger_read(const PGresult *result, int index, ledger_row_t 
 
 /* "(columns)" and the row's values in the same order, for an INSERT. */
 extern const char LEDGER_COLUMNS[];
+extern const char LEDGER_TYPES[]; /* of the columns, for a PREPARE */
+enum { LEDGER_COLUMN_COUNT = 27, LEDGER_COLUMN_SEQ = 3, LEDGER_COLUMN_PREVIOUS = 24 };
 void ledger_sql_values(buffer_t *sql, const ledger_row_t *row);
 /* The same, with an expression of the caller's in the place of seq. */
 void ledger_sql_values_with(buffer_t *sql, const ledger_row_t *row, const char *seq);

@@ -12,6 +12,11 @@ const char LEDGER_COLUMNS[] =
     "started_us, finished_us, actor, fingerprint_strict, fingerprint_logical, stamp, "
     "cites_digest, previous_digest, row_digest, agent_key, signature";
 
+const char LEDGER_TYPES[] =
+    "uuid, text, bigint, integer, text, integer, text, bytea, bytea, bytea, uuid, uuid, uuid, "
+    "uuid, bigint, uuid, bigint, bigint, text, bytea, bytea, text, bytea, bytea, bytea, bytea, "
+    "bytea";
+
 static void next(buffer_t *sql) {
     buffer_text(sql, ", ");
 }

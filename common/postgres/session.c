@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { SESSION_OLDEST = 130000 };
+enum { SESSION_OLDEST = 130000, CHECK_INTERVAL_SINCE = 140000 };
 
 /* clang-format off */
 /* name=value of each pin; no value needs escaping inside `options`. Each has its reason. */
@@ -42,7 +42,7 @@ void session_options(buffer_t *options, const session_pins_t *pins) {
 /* The server looks every second whether we are still there, so that the statement of an agent that
  * died does not run on. Unknown to 13, so it cannot be a startup option. */
 static void sql_check_interval(buffer_t *sql, int server_version) {
-    if (server_version >= 140000) {
+    if (server_version >= CHECK_INTERVAL_SINCE) {
         buffer_text(sql, ", pg_catalog.set_config('client_connection_check_interval', '1000', "
                          "false)");
     }
@@ -82,9 +82,19 @@ status_t session_check(const PGresult *result, const session_expect_t *expect, e
     return STATUS_OK;
 }
 
-void session_sql_reset(buffer_t *sql, int server_version) {
-    buffer_text(sql, "BEGIN;SET SESSION AUTHORIZATION DEFAULT;RESET ROLE;RESET ALL;CLOSE ALL;"
-                     "DEALLOCATE ALL;UNLISTEN *;DISCARD TEMP;DISCARD SEQUENCES;SELECT 1");
-    sql_check_interval(sql, server_version);
-    buffer_text(sql, ";COMMIT;\n");
+/* Set by a statement, not by a SELECT of set_config: a command without a query needs no plan. */
+void session_sql_reset(buffer_t *sql, const session_reset_t *reset) {
+    buffer_format(sql,
+                  "BEGIN;SET SESSION AUTHORIZATION DEFAULT;RESET ROLE;RESET ALL;CLOSE ALL;%s"
+                  "UNLISTEN *;DISCARD TEMP;DISCARD SEQUENCES;%sCOMMIT;\n",
+                  reset->keep_prepared ? "" : "DEALLOCATE ALL;",
+                  reset->server_version >= CHECK_INTERVAL_SINCE
+                      ? "SET client_connection_check_interval = 1000;"
+                      : "");
+}
+
+size_t session_reset_statements(const session_reset_t *reset) {
+    enum { ALWAYS = 9 };
+    return ALWAYS + (reset->keep_prepared ? 0U : 1U) +
+           (reset->server_version >= CHECK_INTERVAL_SINCE ? 1U : 0U);
 }

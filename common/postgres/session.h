@@ -43,7 +43,13 @@ MUST_CHECK status_t session_check(const PGresult *result, const session_expect_t
  * Has a transaction of its own (settings changed in one that rolls back would come back), so it may
  * stand in front of a BEGIN in the same string, but not inside a transaction. Ends in ";\n".
  */
-enum { SESSION_RESET_STATEMENTS = 11 };
-void session_sql_reset(buffer_t *sql, int server_version);
+typedef struct session_reset {
+    int server_version;
+    bool keep_prepared; /* prepared statements stay: ours are among them */
+} session_reset_t;
+void session_sql_reset(buffer_t *sql, const session_reset_t *reset);
+
+/* How many statements, and so results, that are. */
+size_t session_reset_statements(const session_reset_t *reset);
 
 #endif

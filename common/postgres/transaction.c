@@ -1,96 +1,15 @@
-/* transaction.c: see transaction.h. */
+/* transaction.c: reading what the server answered; see transaction.h. */
 #include "common/postgres/transaction.h"
-#include "common/base/cleanup.h"
 #include "common/postgres/quote.h"
 #include "common/postgres/result.h"
-#include "common/postgres/session.h"
 #include "common/postgres/sqlstate.h"
+#include "common/postgres/transaction_words.h"
 
-#include <inttypes.h>
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Texts that opening and record cast to a number in order to fail; transaction_explain knows them.
- */
-#define WORD_BUSY "drover: busy"
-#define WORD_FENCED "drover: fenced"
-#define WORD_NONE "drover: none"
-#define WORD_HEAD "drover: head"
-#define WORD_ESCAPED "drover: escaped"
-#define WORD_LOGIN "drover: login"
-#define WORD_EDITED "drover: edited"
-#define WORD_TRIGGER "drover.history is append-only"
-
-/* BEGIN, two timeouts, the fence; a role's is one more */
-enum { OPEN_STATEMENTS = 4 };
-
-static void sql_setting(buffer_t *sql, const char *name, const char *value) {
-    buffer_format(sql, ", pg_catalog.set_config('%s', ", name);
-    quote_text(sql, value);
-    buffer_text(sql, ", true)");
-}
-
 /* ---- opening ---- */
-
-/*
- * One statement: lock, then fence, then the head, and a cast that fails where one is not as it
- * should be. An INSERT … ON CONFLICT, because planning is most of what a small statement costs and
- * this one needs no plan to find its row: its values are computed first (the lock), a row that is
- * there is locked and judged in its newest version, and one that is not there is seen by the epoch
- * that only our INSERT can have given it. The head is read in a snapshot older than the lock; the
- * record reads it again.
- */
-static void sql_fence(buffer_t *sql, const transaction_begin_t *begin) {
-    buffer_text(sql, "INSERT INTO drover.fence AS f (tenant_id, application, epoch, incarnation, "
-                     "attempt) VALUES (");
-    quote_ident(sql, &begin->key.tenant);
-    buffer_text(sql, ", ");
-    quote_text(sql, begin->key.application);
-    buffer_text(sql, ", (CASE WHEN pg_try_advisory_xact_lock(");
-    quote_number(sql, fence_lock_key(&begin->key));
-    buffer_text(sql, ") THEN '-1' ELSE '" WORD_BUSY "' END)::bigint, ");
-    quote_ident(sql, &begin->token.incarnation);
-    buffer_text(sql, ", ");
-    quote_ident(sql, &begin->token.attempt);
-    buffer_text(sql,
-                ") ON CONFLICT (tenant_id, application) DO UPDATE SET epoch = (CASE WHEN NOT ");
-    fence_sql_passes(sql, &begin->token);
-    buffer_text(sql,
-                " THEN '" WORD_FENCED "' WHEN COALESCE((SELECT seq FROM drover.history WHERE ");
-    fence_sql_key(sql, &begin->key);
-    buffer_text(sql, " ORDER BY seq DESC LIMIT 1), 0) <> ");
-    quote_number(sql, begin->head_seq);
-    buffer_text(sql, " THEN '" WORD_HEAD "' ELSE '");
-    buffer_format(sql, "%" PRId64, begin->token.epoch);
-    buffer_text(sql, "' END)::bigint, incarnation = EXCLUDED.incarnation, attempt = "
-                     "EXCLUDED.attempt RETURNING (CASE WHEN f.epoch < 0 THEN '" WORD_NONE
-                     "' ELSE '1' END)::integer AS opened, pg_current_xact_id() AS xid");
-    if (begin->search_path != NULL) {
-        sql_setting(sql, "search_path", begin->search_path);
-    }
-    buffer_text(sql, ";\n");
-}
-
-void transaction_sql_open(buffer_t *sql, const transaction_begin_t *begin) {
-    if (begin->reset_session) {
-        session_sql_reset(sql, begin->server_version);
-    }
-    buffer_format(sql,
-                  "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE;\nSET LOCAL lock_timeout = %d;\n"
-                  "SET LOCAL statement_timeout = %d;\n",
-                  begin->lock_timeout_ms, begin->statement_timeout_ms);
-    sql_fence(sql, begin);
-    if (begin->role != NULL) {
-        buffer_text(sql, "SET LOCAL ROLE ");
-        quote_name(sql, begin->role);
-        buffer_text(sql, ";\n");
-    }
-}
-
-size_t transaction_open_statements(const transaction_begin_t *begin) {
-    return OPEN_STATEMENTS + (begin->role != NULL ? 1U : 0U) +
-           (begin->reset_session ? (size_t)SESSION_RESET_STATEMENTS : 0);
-}
 
 /* The first result that has this column, or NULL. */
 static const PGresult *find_column(PGresult *const *results, size_t count, const char *column) {
@@ -116,6 +35,14 @@ status_t transaction_read_open(PGresult *const *results, size_t count,
     return STATUS_OK;
 }
 
+/* Whether the words stand in the text and no longer name: "schema drover" is not "schema drovers".
+ */
+static bool says(const char *text, const char *words) {
+    const char *found = strstr(text, words);
+    unsigned char next = found == NULL ? '\0' : (unsigned char)found[strlen(words)];
+    return found != NULL && isalnum(next) == 0 && next != '_';
+}
+
 void transaction_explain(error_t *err) {
     /* clang-format off */
     static const struct {
@@ -129,13 +56,17 @@ void transaction_explain(error_t *err) {
         {"22P02", "\"" WORD_HEAD "\"",   ERROR_TENANT_BUSY,      "the ledger has moved since it was read"},
         {"22P02", "\"" WORD_ESCAPED "\"", ERROR_TRANSACTION_ESCAPED, "the script ended our transaction"},
         {"22P02", "\"" WORD_LOGIN "\"",  ERROR_TRANSACTION_ESCAPED, "the session did not return to its login"},
-        {"22P02", "\"" WORD_EDITED "\"", ERROR_LEDGER_EDITED,    "the ledger's rows are not those that were read"},
+        {"22P02", "\"" WORD_EDITED "\"", ERROR_LEDGER_EDITED,    "the ledger's rows are not those that were read: the script or another session touched them"},
+        {"22P02", "\"" WORD_FENCE "\"",  ERROR_TRANSACTION_ESCAPED, "the script changed drover.fence"},
+        {"22P02", "\"" WORD_GUARD "\"",  ERROR_TRANSACTION_ESCAPED, "the trigger that keeps drover.history append-only is gone or disabled"},
         {"42501", WORD_TRIGGER,          ERROR_TRANSACTION_ESCAPED, NULL},
+        /* No right to give: neither may any script have. */
+        {"42501", "schema drover",       ERROR_TRANSACTION_ESCAPED, NULL},
+        {"42501", "session authorization", ERROR_TRANSACTION_ESCAPED, NULL},
     };
     /* clang-format on */
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (strcmp(err->sqlstate, words[i].state) != 0 ||
-            strstr(err->message, words[i].words) == NULL) {
+        if (strcmp(err->sqlstate, words[i].state) != 0 || !says(err->message, words[i].words)) {
             continue;
         }
         if (words[i].message != NULL) {
@@ -160,108 +91,65 @@ int transaction_script_position(const PGresult *result, const char *opening) {
 
 /* ---- record ---- */
 
-/*
- * What the script left behind, seen before anything is set back. Everything is qualified, because
- * the search_path is the script's; no operator is used for the same reason.
- */
-static void sql_seen(buffer_t *sql) {
-    buffer_text(sql, "SELECT current_user::pg_catalog.text AS role_seen, "
-                     "session_user::pg_catalog.text AS login_seen, "
-                     "COALESCE(pg_catalog.pg_current_xact_id_if_assigned()::pg_catalog.text, '') "
-                     "AS xid_seen");
-    sql_setting(sql, "search_path", "pg_catalog, pg_temp");
-    sql_setting(sql, "synchronous_commit", "on");
-    sql_setting(sql, "statement_timeout", "0");
-    sql_setting(sql, "role", "none");
-    buffer_text(sql, ";\n");
-}
-
-/*
- * The value of seq, or a cast that fails: so no row is written where a condition does not hold, and
- * the transaction is spoiled for a COMMIT by mistake. The count shows a row taken out of the
- * middle; one put in after the head meets our own INSERT's key. One scan: planning costs more than
- * the rows.
- */
-static void sql_seq(buffer_t *sql, const transaction_record_t *record) {
-    const ledger_row_t *row = record->row;
-    fence_key_t key = {row->tenant, row->application};
-    fence_token_t token = {row->epoch, row->incarnation, row->attempt};
-    buffer_text(sql, "(CASE WHEN COALESCE(pg_current_xact_id_if_assigned()::text, '') <> ");
-    quote_text(sql, record->xid);
-    buffer_text(sql,
-                " THEN '" WORD_ESCAPED "' WHEN current_user <> session_user OR session_user <> ");
-    quote_text(sql, record->login);
-    buffer_text(sql, " THEN '" WORD_LOGIN "' WHEN NOT ");
-    fence_sql_is(sql, &key, &token);
-    buffer_text(sql, " THEN '" WORD_FENCED "' WHEN (SELECT count(*) <> ");
-    quote_number(sql, row->seq - 1);
-    if (row->seq > 1) {
-        buffer_text(sql, " OR count(*) FILTER (WHERE seq = ");
-        quote_number(sql, row->seq - 1);
-        buffer_text(sql, " AND row_digest = ");
-        quote_digest(sql, &row->previous);
-        buffer_text(sql, ") <> 1");
-    }
-    buffer_text(sql, " FROM drover.history WHERE ");
-    fence_sql_key(sql, &key);
-    buffer_format(sql, ") THEN '" WORD_EDITED "' ELSE '%" PRId64 "' END)::bigint", row->seq);
-}
-
-void transaction_sql_record(buffer_t *sql, const transaction_record_t *record) {
-    CLEANUP(buffer_free) buffer_t seq = {0};
-    sql_seq(&seq, record);
-    sql_seen(sql);
-    buffer_format(sql, "INSERT INTO drover.history (%s) VALUES (", LEDGER_COLUMNS);
-    ledger_sql_values_with(sql, record->row, buffer_string(&seq));
-    buffer_text(sql, ") RETURNING seq AS appended_seq");
-    sql->failed = sql->failed || seq.failed;
-}
-
 static status_t escaped(error_t *err, const char *what) {
     return error_set(err, ERROR_TRANSACTION_ESCAPED, "%s", what);
 }
 
-static status_t judge_seen(const PGresult *result, const transaction_record_t *record,
-                           error_t *err) {
-    result_row_t row = {result, 0};
+static status_t judge_seen(PGresult *const *results, size_t count,
+                           const transaction_record_t *record, error_t *err) {
+    const PGresult *roles = find_column(results, count, "role");
+    const PGresult *logins = find_column(results, count, "session_authorization");
     const char *role = NULL;
     const char *login = NULL;
-    const char *xid = NULL;
-    TRY(result_text(row, "role_seen", &role, err));
-    TRY(result_text(row, "login_seen", &login, err));
-    TRY(result_text(row, "xid_seen", &xid, err));
-    if (xid == NULL || strcmp(xid, record->xid) != 0) {
-        return escaped(err, "the script ended our transaction");
+    if (roles == NULL || logins == NULL) {
+        return error_set(err, ERROR_DB_SQL, "the server's answer lacks what the script left");
     }
+    TRY(result_text((result_row_t){roles, 0}, "role", &role, err));
+    TRY(result_text((result_row_t){logins, 0}, "session_authorization", &login, err));
     if (login == NULL || strcmp(login, record->login) != 0) {
         return escaped(err, "the script changed the session's login");
     }
-    if (role == NULL || strcmp(role, record->role == NULL ? record->login : record->role) != 0) {
-        return error_set(err, ERROR_TRANSACTION_ESCAPED, "the script changed the role to '%s'",
-                         role == NULL ? "" : role);
+    const char *is = role == NULL || strcmp(role, "none") == 0 ? login : role;
+    if (strcmp(is, record->role == NULL ? record->login : record->role) != 0) {
+        return error_set(err, ERROR_TRANSACTION_ESCAPED, "the script changed the role to '%s'", is);
     }
     return STATUS_OK;
 }
 
+/* The INSERT's own refusal first: it says best what a script did that ended our transaction. */
 status_t transaction_read_record(PGresult *const *results, size_t count,
                                  const transaction_record_t *record, error_t *err) {
-    const PGresult *seen = find_column(results, count, "xid_seen");
     const PGresult *appended = find_column(results, count, "appended_seq");
-    if (seen == NULL) {
-        return error_set(err, ERROR_DB_SQL, "the server's answer lacks what the script left");
-    }
-    TRY(judge_seen(seen, record, err));
     int64_t seq = 0;
-    const PGresult *last = results[count - 1];
-    if (PQresultStatus(last) == PGRES_FATAL_ERROR) {
-        (void)sqlstate_result(last, SQLSTATE_RUNNING, err);
+    if (count > 0 && PQresultStatus(results[count - 1]) == PGRES_FATAL_ERROR) {
+        (void)sqlstate_result(results[count - 1], SQLSTATE_RUNNING, err);
         transaction_explain(err);
         return STATUS_ERROR;
     }
+    TRY(judge_seen(results, count, record, err));
     if (appended == NULL) {
         return error_set(err, ERROR_DB_SQL, "the server's answer lacks the ledger's new row");
     }
-    return result_number((result_row_t){appended, 0}, "appended_seq", &seq, err);
+    TRY(result_number((result_row_t){appended, 0}, "appended_seq", &seq, err));
+    if (seq != record->row->seq) {
+        return error_set(err, ERROR_LEDGER_EDITED, "the ledger's new row is not the one sent");
+    }
+    return STATUS_OK;
+}
+
+bool transaction_statement_gone(const error_t *err) {
+    return strcmp(err->sqlstate, "26000") == 0 && (strstr(err->message, PREPARED_FENCE) != NULL ||
+                                                   strstr(err->message, PREPARED_RECORD) != NULL);
+}
+
+bool transaction_still_prepared(PGresult *const *results, size_t count) {
+    error_t ignored = {0};
+    int64_t statements = 0;
+    const PGresult *result = find_column(results, count, "statements");
+    return result != NULL &&
+           result_number((result_row_t){result, 0}, "statements", &statements, &ignored) ==
+               STATUS_OK &&
+           statements == PREPARED_STATEMENTS;
 }
 
 status_t transaction_read_commit(PGresult *const *results, size_t count, error_t *err) {

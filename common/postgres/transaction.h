@@ -13,6 +13,14 @@
  * can be committed; transaction_read_record names what failed, from a failed answer as well. After
  * anything but STATUS_OK send "ROLLBACK".
  *
+ * In a chain both are planned once: an opening can PREPARE them (TRANSACTION_PREPARES) and the next
+ * ones EXECUTE them. Scripts share the session, so such a statement may be gone
+ * (transaction_statement_gone: roll back and do the same again, plain) or, by malice, another's
+ * under our name. That gives a script nothing that it could not have: who may PREPARE may as well
+ * become our login (the server forbids both in the same restricted contexts) and put a trigger on
+ * our tables. But the ledger must not rest on it: a chain's last record is sent plain, cannot be
+ * replaced, and looks at all rows before it.
+ *
  * A script that COMMITs runs its rest outside our transaction: what it committed itself stays (that
  * is what lint is for), but no ledger row is written, and the record says TRANSACTION_ESCAPED. If
  * it then fails, the error is the script's own: after every failed script ROLLBACK and ask
@@ -24,6 +32,13 @@
 
 #include "common/postgres/ledger.h"
 
+typedef enum transaction_way {
+    TRANSACTION_PLAIN,    /* the statements' whole texts */
+    TRANSACTION_PREPARES, /* prepare them first: worth it where more migrations follow */
+    TRANSACTION_PREPARED, /* this session has them, of the same key, token and search_path */
+    TRANSACTION_WAY_COUNT
+} transaction_way_t;
+
 typedef struct transaction_begin {
     fence_key_t key;
     fence_token_t token;
@@ -34,6 +49,8 @@ typedef struct transaction_begin {
     int statement_timeout_ms; /* 0: none */
     bool reset_session;       /* session_sql_reset first, in the same round trip */
     int server_version;
+    transaction_way_t way;
+    const char *login; /* for PREPARES: session_user, as transaction_record_t has it */
 } transaction_begin_t;
 
 /* Append the opening. Ends in ";\n": the script may follow. */
@@ -53,8 +70,8 @@ MUST_CHECK status_t transaction_read_open(PGresult *const *results, size_t count
 
 /*
  * Where an error is the opening's cast, turn it into TENANT_BUSY, FENCED or TENANT_NO_LEDGER, or
- * for a head that moved into TENANT_BUSY; where it is the ledger's trigger that refused a script,
- * into TRANSACTION_ESCAPED. Other errors stay as they are.
+ * for a head that moved into TENANT_BUSY; where a script was refused the ledger, our schema or
+ * another login, into TRANSACTION_ESCAPED. Other errors stay as they are.
  */
 void transaction_explain(error_t *err);
 
@@ -69,16 +86,29 @@ typedef struct transaction_record {
     const char *xid;         /* of transaction_opened_t */
     const char *role;        /* role that the script ran as; NULL: the login */
     const char *login;       /* session_user as identity read it */
+    bool prepared;           /* the opening was PREPARES or PREPARED */
 } transaction_record_t;
 
 /* Append the record's string. */
 void transaction_sql_record(buffer_t *sql, const transaction_record_t *record);
 
+/* Append to it that the ledger's trigger still stands: for a chain's last record, because a script
+ * that took it away would leave the ledger open. */
+void transaction_sql_guard(buffer_t *sql);
+
 /* Judge its answer, which may be an error's (but not a lost connection's): TRANSACTION_ESCAPED
- * (transaction ended, role or login changed), FENCED, LEDGER_EDITED (the head is not the expected
+ * (transaction ended, role or login changed, fence or trigger touched: the fence's row is locked
+ * since the opening, so that it is the script's doing), LEDGER_EDITED (the head is not the expected
  * one). */
 MUST_CHECK status_t transaction_read_record(PGresult *const *results, size_t count,
                                             const transaction_record_t *record, error_t *err);
+
+/* Whether the error says that a prepared statement of ours is not there any more. */
+bool transaction_statement_gone(const error_t *err);
+
+/* Whether, as the answer to a good prepared record tells, the session holds our prepared statements
+ * and no other: else the next opening must not be PREPARED. */
+bool transaction_still_prepared(PGresult *const *results, size_t count);
 
 /* COMMIT of a transaction that had failed answers ROLLBACK, and no error: ERROR_DB_SQL here. */
 MUST_CHECK status_t transaction_read_commit(PGresult *const *results, size_t count, error_t *err);

@@ -13,19 +13,38 @@ static bool wave_has_room(const wave_t *wave, const lane_t *lane) {
             lane->in_flight < wave->max_parallel_per_cluster);
 }
 
+static bool has_several_open(const rollout_t *rollout) {
+    uint32_t open = 0;
+    for (uint32_t w = 0; w < rollout->wave_count && open < 2; w++) {
+        open += rollout->waves[w].state == WAVE_OPEN;
+    }
+    return open > 1;
+}
+
 /*
- * Drop entries whose task is no longer ready or whose wave is not open (its release queues them
- * again): they must not stand in the way of another wave's. True where the first one may go now.
+ * The first entry that may go now, as lane_remove wants it; false where there is none. On the way,
+ * entries are dropped whose task is no longer ready or whose wave is not open (its release queues
+ * them again). What a full wave has queued is passed over where another wave is open too (a retry
+ * went back to an earlier one): it must not stand in that one's way.
  */
-static bool lane_has_work(run_t *run, lane_t *lane) {
+static bool lane_find(run_t *run, lane_t *lane, uint32_t *ret_before) {
     const rollout_t *rollout = run->rollout;
-    while (lane->head != 0) {
-        const task_t *task = &rollout->tasks[lane->head - 1];
+    uint32_t before = 0;
+    for (uint32_t at = lane->head; at != 0;) { /* ends with the lane */
+        const task_t *task = &rollout->tasks[at - 1];
         const wave_t *wave = &rollout->waves[task->wave];
-        if (task->state == TASK_READY && wave->state == WAVE_OPEN) {
-            return wave_has_room(wave, lane);
+        uint32_t next = task->next_ready;
+        if (task->state != TASK_READY || wave->state != WAVE_OPEN) {
+            (void)lane_remove(run, lane, before);
+        } else if (wave_has_room(wave, lane)) {
+            *ret_before = before;
+            return true;
+        } else if (!has_several_open(rollout)) {
+            return false;
+        } else {
+            before = at;
         }
-        (void)lane_pop(run, lane);
+        at = next;
     }
     return false;
 }
@@ -52,9 +71,10 @@ static uint32_t dispatch_lane(engine_t *engine, run_t *run, lane_t *lane, uint32
                               const event_t *event, effects_t *effects) {
     rollout_t *rollout = run->rollout;
     uint32_t free_places = cluster_room(engine, lane->cluster);
+    uint32_t before = 0;
     while (free_places-- > 0 && given < event->room && given < event->fresh_count &&
-           lane_has_work(run, lane)) {
-        uint32_t ordinal = lane_pop(run, lane);
+           lane_find(run, lane, &before)) {
+        uint32_t ordinal = lane_remove(run, lane, before);
         task_t *task = &rollout->tasks[ordinal];
         task->attempt = event->fresh[given++];
         task->attempts++;
@@ -93,7 +113,8 @@ bool engine_has_ready(const engine_t *engine, const agent_key_t *agent) {
     for (run_t *run = engine->runs; run != NULL; run = run->hh.next) {
         for (uint32_t i = 0; run->rollout->state == ROLLOUT_RUNNING && i < run->lane_count; i++) {
             agent_key_t holder;
-            if (lane_has_work(run, &run->lanes[i]) &&
+            uint32_t before = 0;
+            if (lane_find(run, &run->lanes[i], &before) &&
                 engine_holder(engine, run->lanes[i].cluster, &holder) &&
                 memcmp(&holder, agent, sizeof holder) == 0) {
                 return true;

@@ -223,10 +223,11 @@ rollout_t *engine_rollout_at(engine_t *engine, size_t index) {
 static void step_in_hand(engine_t *engine, const event_t *event, effects_t *effects) {
     for (run_t *run = engine->runs; run != NULL; run = run->hh.next) {
         rollout_t *rollout = run->rollout;
-        for (uint32_t i = 0; rollout->in_flight > 0 && i < rollout->task_count; i++) {
+        bool any = rollout->in_flight > 0 || rollout->short_of > 0; /* outstanding ones are short */
+        for (uint32_t i = 0; any && i < rollout->task_count; i++) {
             task_t *task = &rollout->tasks[i];
-            if (!task_state_is_in_flight(task->state) ||
-                memcmp(&task->agent, &event->agent, sizeof task->agent) != 0) {
+            bool owed = task_state_is_in_flight(task->state) || task->state == TASK_OUTSTANDING;
+            if (!owed || memcmp(&task->agent, &event->agent, sizeof task->agent) != 0) {
                 continue;
             }
             /* what follows may send twice; agents know the attempts that they have */
@@ -237,7 +238,8 @@ static void step_in_hand(engine_t *engine, const event_t *event, effects_t *effe
             if (!held) {
                 tasks_apply(engine, run, i, TASK_EVENT_LACKED, event, effects);
             }
-            if (rollout->state == ROLLOUT_STOPPING || rollout->state == ROLLOUT_REVERTING) {
+            bool at_work = held || task_state_is_in_flight(task->state);
+            if (at_work && rollout_state_is_called_off(rollout->state)) {
                 effects_add(effects, (effect_t){.kind = EFFECT_SEND_CANCEL,
                                                 .rollout = rollout,
                                                 .wave = task->wave,
@@ -275,10 +277,9 @@ static void step_rollout(engine_t *engine, const event_t *event, effects_t *effe
         return;
     }
     static const rollout_event_t ASKED[] = {
-        [EVENT_START] = ROLLOUT_EVENT_STARTED,
-        [EVENT_PAUSE] = ROLLOUT_EVENT_PAUSED,
-        [EVENT_RESUME] = ROLLOUT_EVENT_RESUMED,
-        [EVENT_STOP] = ROLLOUT_EVENT_STOPPED,
+        [EVENT_START] = ROLLOUT_EVENT_STARTED,     [EVENT_PAUSE] = ROLLOUT_EVENT_PAUSED,
+        [EVENT_RESUME] = ROLLOUT_EVENT_RESUMED,    [EVENT_STOP] = ROLLOUT_EVENT_STOPPED,
+        [EVENT_REVERTED] = ROLLOUT_EVENT_REVERTED, [EVENT_UNREVERTED] = ROLLOUT_EVENT_UNREVERTED,
     };
     rollouts_apply(engine, run, ASKED[event->kind], event, effects);
 }
@@ -306,6 +307,8 @@ void engine_step(engine_t *engine, const event_t *event, effects_t *effects) {
     case EVENT_RESUME:
     case EVENT_STOP:
     case EVENT_RETRY:
+    case EVENT_REVERTED:
+    case EVENT_UNREVERTED:
         step_rollout(engine, event, effects);
         break;
     case EVENT_SEEN:

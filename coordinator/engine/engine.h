@@ -25,18 +25,20 @@ typedef struct engine_options {
 typedef struct engine engine_t;
 
 typedef enum event_kind {
-    EVENT_START,   /* operator: rollout */
-    EVENT_PAUSE,   /* operator: rollout */
-    EVENT_RESUME,  /* operator: rollout */
-    EVENT_STOP,    /* operator: rollout */
-    EVENT_RETRY,   /* operator: rollout, and job where only one task is meant */
-    EVENT_SEEN,    /* agent says how a cluster looks: agent, cluster, writable, parallel */
-    EVENT_ALIVE,   /* agent was heard: agent; renews the leases that it holds */
-    EVENT_GOODBYE, /* agent leaves: agent */
-    EVENT_IN_HAND, /* agent said hello: agent, jobs (attempts it still has in hand) */
-    EVENT_ROOM,    /* agent can take jobs: agent, room, fresh (that many random ids) */
-    EVENT_REPORT,  /* agent reported: agent, report */
-    EVENT_TICK,    /* time passes */
+    EVENT_START,      /* operator: rollout */
+    EVENT_PAUSE,      /* operator: rollout */
+    EVENT_RESUME,     /* operator: rollout */
+    EVENT_STOP,       /* operator: rollout */
+    EVENT_RETRY,      /* operator: rollout, and job where only one task is meant */
+    EVENT_REVERTED,   /* answer to EFFECT_ROLL_BACK: rollout; its rollback is under way */
+    EVENT_UNREVERTED, /* the same: rollout, words; its rollback could not be started */
+    EVENT_SEEN,       /* agent says how a cluster looks: agent, cluster, writable, parallel */
+    EVENT_ALIVE,      /* agent was heard: agent; renews the leases that it holds */
+    EVENT_GOODBYE,    /* agent leaves: agent */
+    EVENT_IN_HAND,    /* agent said hello: agent, jobs (attempts it still has in hand) */
+    EVENT_ROOM,       /* agent can take jobs: agent, room, fresh (that many random ids) */
+    EVENT_REPORT,     /* agent reported: agent, report */
+    EVENT_TICK,       /* time passes */
     EVENT_KIND_COUNT
 } event_kind_t;
 
@@ -63,6 +65,7 @@ typedef struct event {
     uint32_t chance; /* 32 random bits */
     ident_t rollout;
     ident_t job;
+    const char *words; /* why, for the operator, behind the row's own; or NULL. Borrowed */
     agent_key_t agent;
     uint64_t cluster;
     bool writable;
@@ -80,7 +83,7 @@ typedef enum effect_kind {
     EFFECT_AUDIT,        /* a transition that the audit log tells: machine, row */
     EFFECT_SEND_JOB,     /* after the commit: to agent */
     EFFECT_SEND_CANCEL,  /* after the commit: to agent */
-    EFFECT_ROLL_BACK,    /* plan and start a rollback of what the wave touched */
+    EFFECT_ROLL_BACK,    /* plan and start a rollback of what the wave touched; say how it went */
     EFFECT_LEASE,        /* lease of a cluster changed: save holder, tell agent */
     EFFECT_KIND_COUNT
 } effect_kind_t;

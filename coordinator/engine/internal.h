@@ -26,6 +26,7 @@ typedef struct run {
     lane_t *lanes; /* one a cluster, few */
     uint32_t lane_count;
     bool set_back;     /* the retry that is being answered set tasks back */
+    bool asked;        /* EFFECT_ROLL_BACK is out and not answered; within one transaction */
     UT_hash_handle hh; /* by rollout id */
 } run_t;
 
@@ -65,7 +66,8 @@ void tasks_apply(engine_t *engine, run_t *run, uint32_t ordinal, task_event_t wh
 void tasks_report(engine_t *engine, run_t *run, uint32_t ordinal, const event_t *event,
                   effects_t *effects);
 void tasks_queue(run_t *run, uint32_t ordinal);
-uint32_t lane_pop(run_t *run, lane_t *lane);
+/* Take out the entry behind `before` (ordinal + 1; 0: the first one); its ordinal. */
+uint32_t lane_remove(run_t *run, lane_t *lane, uint32_t before);
 lane_t *lane_of(run_t *run, uint64_t cluster);
 
 /* waves.c */

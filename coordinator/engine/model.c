@@ -58,3 +58,9 @@ bool rollout_state_is_final(rollout_state_t state) {
         IN(ROLLOUT_STOPPED) | IN(ROLLOUT_SUCCEEDED) | IN(ROLLOUT_INCOMPLETE) | IN(ROLLOUT_FAILED);
     return (final & IN(state)) != 0;
 }
+
+bool rollout_state_is_called_off(rollout_state_t state) {
+    const uint32_t off =
+        IN(ROLLOUT_STOPPING) | IN(ROLLOUT_REVERTING) | IN(ROLLOUT_STOPPED) | IN(ROLLOUT_FAILED);
+    return (off & IN(state)) != 0;
+}

@@ -111,6 +111,7 @@ typedef struct task {
     int64_t started_us;
     int64_t finished_us;
     int64_t due_us;      /* WAITING: when it is tried again, wall clock */
+    int64_t observed_us; /* of the inventory that the plan rested on, wall clock; 0: none */
     uint32_t next_ready; /* engine's ready queue: ordinal + 1 of the next one, 0 ends */
     bool queued;         /* stands in a ready queue */
     bool dirty;          /* changed since it was stored */
@@ -185,5 +186,9 @@ bool task_state_is_final(task_state_t state);
 bool task_state_is_failure(task_state_t state);
 bool task_state_is_in_flight(task_state_t state);
 bool rollout_state_is_final(rollout_state_t state);
+
+/* Whether its jobs are to stop wherever they are: it is ending, or ended without them, and an agent
+ * that was away may never have heard of it. */
+bool rollout_state_is_called_off(rollout_state_t state);
 
 #endif

@@ -15,7 +15,9 @@ typedef enum rollout_event {
     ROLLOUT_EVENT_RETRIED,     /* operator; the tasks were set back before */
     ROLLOUT_EVENT_WAVE_PASSED, /* the current wave */
     ROLLOUT_EVENT_WAVE_FAILED, /* the current wave */
-    ROLLOUT_EVENT_SETTLED,     /* a task in hand ended */
+    ROLLOUT_EVENT_SETTLED,     /* a task in hand ended, or late word of one came */
+    ROLLOUT_EVENT_REVERTED,    /* the failed wave's rollback was started, or had nothing to do */
+    ROLLOUT_EVENT_UNREVERTED,  /* it could not be */
     ROLLOUT_EVENT_COUNT
 } rollout_event_t;
 
@@ -25,7 +27,8 @@ enum {
     ROLLOUT_IF_IN_FLIGHT = 1 << 2, /* jobs are in hand */
     ROLLOUT_IF_REVERTS = 1 << 3,   /* on failure: roll back the wave that failed */
     ROLLOUT_IF_SET_BACK = 1 << 4,  /* a retry set tasks back */
-    ROLLOUT_IF_COUNT = 5,
+    ROLLOUT_IF_ASKED = 1 << 5,     /* the wave's rollback was asked for, and is not answered */
+    ROLLOUT_IF_COUNT = 6,
 };
 
 typedef enum rollout_effect {
@@ -34,6 +37,7 @@ typedef enum rollout_effect {
     ROLLOUT_DO_NEXT_WAVE, /* the one after it becomes the current one */
     ROLLOUT_DO_WITHDRAW,  /* every task that is not over */
     ROLLOUT_DO_FORGIVE,   /* accept the failures so far, look at the current wave again */
+    ROLLOUT_DO_CANCEL,    /* tasks in hand: asked to stop, unknown ones are no longer waited for */
     ROLLOUT_DO_ROLL_BACK, /* start a rollback of what the wave that failed touched */
     ROLLOUT_DO_FINISH,    /* cancel waves that did not pass, note the end */
     ROLLOUT_EFFECT_COUNT

@@ -1,6 +1,7 @@
 /* rollouts.c: one rollout's transitions. The table is rollout_table.c. */
 #include "coordinator/engine/internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -25,7 +26,7 @@ static uint32_t conditions_of(const run_t *run) {
            (wave->on_failure == ON_FAILURE_ROLLBACK_WAVE && rollout->kind == KIND_FORWARD
                 ? ROLLOUT_IF_REVERTS
                 : 0U) |
-           (run->set_back ? ROLLOUT_IF_SET_BACK : 0U);
+           (run->set_back ? ROLLOUT_IF_SET_BACK : 0U) | (run->asked ? ROLLOUT_IF_ASKED : 0U);
 }
 
 /* Open the current wave. One that was at work before (tasks of an earlier wave were retried) says
@@ -58,6 +59,15 @@ static void withdraw(engine_t *engine, run_t *run, const event_t *event, effects
     }
     for (uint32_t i = 0; i < run->rollout->task_count; i++) {
         tasks_apply(engine, run, i, TASK_EVENT_WITHDRAWN, event, effects);
+    }
+}
+
+/* What is not in hand stays as it is: the rollout may go on after all. */
+static void cancel(engine_t *engine, run_t *run, const event_t *event, effects_t *effects) {
+    for (uint32_t i = 0; i < run->rollout->task_count; i++) {
+        if (task_state_is_in_flight(run->rollout->tasks[i].state)) {
+            tasks_apply(engine, run, i, TASK_EVENT_WITHDRAWN, event, effects);
+        }
     }
 }
 
@@ -107,7 +117,11 @@ static void carry_out(engine_t *engine, run_t *run, rollout_effect_t what, const
     case ROLLOUT_DO_FORGIVE:
         forgive(engine, run, event, effects);
         break;
+    case ROLLOUT_DO_CANCEL:
+        cancel(engine, run, event, effects);
+        break;
     case ROLLOUT_DO_ROLL_BACK:
+        run->asked = true;
         effects_add(effects, (effect_t){.kind = EFFECT_ROLL_BACK,
                                         .rollout = run->rollout,
                                         .wave = wave_to_revert(run->rollout)});
@@ -121,6 +135,21 @@ static void carry_out(engine_t *engine, run_t *run, rollout_effect_t what, const
     }
 }
 
+/* Out of memory leaves no reason: the audit log has the row's. */
+static void set_reason(rollout_t *rollout, const char *why, const char *words) {
+    free(rollout->reason);
+    rollout->reason = NULL;
+    if (words == NULL) {
+        rollout->reason = strdup(why);
+        return;
+    }
+    size_t size = strlen(why) + strlen(": ") + strlen(words) + 1;
+    rollout->reason = malloc(size);
+    if (rollout->reason != NULL) {
+        (void)snprintf(rollout->reason, size, "%s: %s", why, words);
+    }
+}
+
 void rollouts_apply(engine_t *engine, run_t *run, rollout_event_t what, const event_t *event,
                     effects_t *effects) {
     rollout_t *rollout = run->rollout;
@@ -128,10 +157,10 @@ void rollouts_apply(engine_t *engine, run_t *run, rollout_event_t what, const ev
     const table_row_t *row =
         table_find(&ROLLOUT_MACHINE, (uint8_t)before, (uint8_t)what, conditions_of(run));
     rollout->state = (rollout_state_t)table_next(row, (uint8_t)before);
+    run->asked = run->asked && rollout->state == ROLLOUT_REVERTING;
     bool told = rollout->state != before || row->effects[0] != ROLLOUT_DO_NOTHING;
     if (told) {
-        free(rollout->reason);
-        rollout->reason = strdup(row->why);
+        set_reason(rollout, row->why, event->words);
         run_touch(run, event, effects);
         effects_add(effects, (effect_t){.kind = EFFECT_AUDIT,
                                         .rollout = rollout,

@@ -32,13 +32,14 @@ void tasks_queue(run_t *run, uint32_t ordinal) {
     lane->tail = ordinal + 1;
 }
 
-uint32_t lane_pop(run_t *run, lane_t *lane) {
-    INVARIANT(lane->head != 0);
-    uint32_t ordinal = lane->head - 1;
+uint32_t lane_remove(run_t *run, lane_t *lane, uint32_t before) {
+    uint32_t *link = before == 0 ? &lane->head : &run->rollout->tasks[before - 1].next_ready;
+    INVARIANT(*link != 0);
+    uint32_t ordinal = *link - 1;
     task_t *task = &run->rollout->tasks[ordinal];
-    lane->head = task->next_ready;
-    if (lane->head == 0) {
-        lane->tail = 0;
+    *link = task->next_ready;
+    if (*link == 0) {
+        lane->tail = before;
     }
     task->next_ready = 0;
     task->queued = false;
@@ -162,7 +163,8 @@ void tasks_apply(engine_t *engine, run_t *run, uint32_t ordinal, task_event_t wh
     if (task_state_is_final(task->state) != task_state_is_final(before)) {
         waves_apply(engine, run, task->wave, WAVE_EVENT_JUDGED, event, effects);
     }
-    if (rollout->in_flight < in_flight_before) {
+    bool late = before == TASK_OUTSTANDING && task_state_is_final(next);
+    if (rollout->in_flight < in_flight_before || late) {
         rollouts_apply(engine, run, ROLLOUT_EVENT_SETTLED, event, effects);
     }
 }

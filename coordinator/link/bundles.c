@@ -1,10 +1,11 @@
 /*
  * bundles.c: bundles in and out, by the chunk. What an operator pushes is gathered in one file of
- * its own beside the bundles, one at a time per operator, and becomes a bundle only when every
- * digest in it is right and it continues what is known of its application.
+ * its own beside the bundles, one at a time per operator, and becomes a bundle only when its proof
+ * (bundle_proof.h) says so: here and now for a small one, on a thread for a large one, one at a
+ * time.
  */
 #include "common/wire/field.h"
-#include "common/migration/bundle.h"
+#include "coordinator/link/bundle_proof.h"
 #include "coordinator/link/internal.h"
 #include "coordinator/store/store_bundle.h"
 
@@ -15,7 +16,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { UPLOADS_MOST = 64 };
+enum {
+    UPLOADS_MOST = 64,
+    PROOF_HERE_BYTES = 4 * 1024 * 1024, /* some 20 ms of the loop's time */
+    ADDRESS_SIZE = 64,
+};
+
+/* Whoever waits for the answer to a last chunk. */
+typedef struct pusher {
+    zap_peer_t peer;
+    route_t route;
+    char address[ADDRESS_SIZE];
+    uint32_t number;
+} pusher_t;
 
 struct upload {
     upload_t *next; /* newest first */
@@ -25,6 +38,8 @@ struct upload {
     uint64_t received;
     int fd;
     char *path;
+    bool whole;      /* its proof is awaited */
+    pusher_t pusher; /* where it is */
 };
 
 /* ------------------------------------------------------------------ uploads */
@@ -41,6 +56,8 @@ static void upload_free(upload_t *upload) {
 }
 
 void bundles_free(hub_t *self) {
+    bundle_prover_destroy(&self->prover);
+    self->proving = NULL;
     while (self->uploads != NULL) {
         upload_t *upload = self->uploads;
         self->uploads = upload->next;
@@ -55,6 +72,9 @@ static void drop(hub_t *self, upload_t *upload) {
         link = &(*link)->next;
     }
     *link = upload->next;
+    if (self->proving == upload) {
+        self->proving = NULL; /* what its proof says is of no interest any more */
+    }
     upload_free(upload);
 }
 
@@ -140,46 +160,53 @@ static status_t check_put(const Drover__BundlePut *put, error_t *err) {
 
 /* ------------------------------------------------------------------ a bundle that is whole */
 
-typedef struct newest {
-    bool found;
-    digest_t digest;
-    int64_t size_bytes;
-} newest_t;
+static listener_message_t asked_by(const pusher_t *pusher) {
+    return (listener_message_t){
+        .peer = &pusher->peer, .route = pusher->route, .address = pusher->address};
+}
 
-static status_t note_newest(void *context, const bundle_row_t *row, error_t *err) {
-    (void)err;
-    newest_t *newest = context;
-    if (!newest->found) {
-        *newest = (newest_t){.found = true, .digest = row->digest, .size_bytes = row->size_bytes};
+static status_t note_known(void *context, const bundle_row_t *row, error_t *err) {
+    bundle_proof_task_t *task = context;
+    for (size_t i = 0; i < task->known_count; i++) {
+        if (strcmp(task->known[i].application, row->application) == 0) {
+            return STATUS_OK; /* the newest came first */
+        }
     }
+    bundle_proof_known_t *known =
+        realloc(task->known, (task->known_count + 1) * sizeof *task->known);
+    if (known == NULL) {
+        return error_set(err, ERROR_NO_MEMORY, "out of memory for the applications");
+    }
+    task->known = known;
+    known[task->known_count] = (bundle_proof_known_t){.digest = row->digest};
+    (void)snprintf(known[task->known_count].application, sizeof known->application, "%s",
+                   row->application);
+    task->known_count++;
     return STATUS_OK;
 }
 
-static status_t open_stored(hub_t *self, const newest_t *newest, bundle_t **ret_bundle,
-                            error_t *err) {
-    CLEANUP(free_p) uint8_t *bytes = malloc((size_t)newest->size_bytes + 1);
-    if (bytes == NULL) {
-        return error_set(err, ERROR_NO_MEMORY, "out of memory for a bundle");
+static status_t make_task(hub_t *self, const upload_t *upload, bundle_proof_task_t *task,
+                          error_t *err) {
+    task->digest = upload->digest;
+    task->path = strdup(upload->path);
+    task->folder = strdup(self->options.config->bundles);
+    if (task->path == NULL || task->folder == NULL) {
+        return error_set(err, ERROR_NO_MEMORY, "out of memory for a path");
     }
-    bundle_part_t part = {
-        .digest = newest->digest, .buffer = bytes, .room = (size_t)newest->size_bytes};
-    bundle_part_read_t read = {0};
-    TRY(store_bundle_read(self->options.store, &part, &read, err));
-    return bundle_read(bytes, read.size, ret_bundle, err);
+    return store_bundle_each(self->options.store, NULL, note_known, task, err);
 }
 
-/* An applied file never changes: the longer of the two must hold all of the shorter one. */
-static status_t check_continues(hub_t *self, const bundle_t *bundle, error_t *err) {
-    newest_t newest = {0};
-    TRY(store_bundle_each(self->options.store, bundle_application(bundle), note_newest, &newest,
-                          err));
-    if (!newest.found || digest_equal(&newest.digest, bundle_digest(bundle))) {
-        return STATUS_OK;
+/* Whether another bundle of the application was taken in while this one was proved. */
+static status_t is_overtaken(hub_t *self, const bundle_proof_t *proof, bool *ret_overtaken,
+                             error_t *err) {
+    CLEANUP(bundle_proof_task_free) bundle_proof_task_t now = {0};
+    digest_t newest = {{0}};
+    TRY(store_bundle_each(self->options.store, proof->application, note_known, &now, err));
+    if (now.known_count > 0) {
+        newest = now.known[0].digest;
     }
-    CLEANUP(bundle_destroy_p) bundle_t *known = NULL;
-    TRY(open_stored(self, &newest, &known, err));
-    return bundle_count(known) <= bundle_count(bundle) ? bundle_compare(known, bundle, err)
-                                                       : bundle_compare(bundle, known, err);
+    *ret_overtaken = !digest_equal(&newest, &proof->compared);
+    return STATUS_OK;
 }
 
 static status_t audit_push(hub_t *self, const listener_message_t *from, const bundle_row_t *row,
@@ -196,29 +223,21 @@ static status_t audit_push(hub_t *self, const listener_message_t *from, const bu
     return hub_audit(self, &audit, err);
 }
 
-static status_t accept_bundle(hub_t *self, const listener_message_t *from, const upload_t *upload,
-                              error_t *err) {
-    CLEANUP(bundle_destroy_p) bundle_t *bundle = NULL;
-    TRY(bundle_open(upload->path, &bundle, err));
-    if (!digest_equal(bundle_digest(bundle), &upload->digest)) {
-        return error_set(err, ERROR_BUNDLE_INVALID,
-                         "the bundle that came in has another digest than was said");
-    }
-    TRY(check_continues(self, bundle, err));
-    size_t count = bundle_count(bundle);
-    text_span_t bytes = bundle_bytes(bundle);
+static status_t take_in(hub_t *self, const upload_t *upload, const bundle_proof_t *proof,
+                        error_t *err) {
+    listener_message_t from = asked_by(&upload->pusher);
     bundle_row_t row = {.digest = upload->digest,
-                        .application = bundle_application(bundle),
-                        .head = count > 0 ? bundle_migration(bundle, count - 1)->version : "",
-                        .migrations = (uint32_t)count,
-                        .size_bytes = (int64_t)bytes.size,
-                        .signatures = (uint32_t)bundle_signer_count(bundle),
-                        .pushed_by = from->peer->name,
+                        .application = proof->application,
+                        .head = proof->head,
+                        .migrations = proof->migrations,
+                        .size_bytes = proof->size_bytes,
+                        .signatures = proof->signatures,
+                        .pushed_by = from.peer->name,
                         .pushed_us = self->now_us};
     bool is_new = false;
     TRY(hub_begin(self, err));
-    TRY(store_bundle_put(self->options.store, &row, bytes.bytes, &is_new, err));
-    return audit_push(self, from, &row, err);
+    TRY(store_bundle_adopt(self->options.store, &row, upload->path, &is_new, err));
+    return audit_push(self, &from, &row, err);
 }
 
 /* ------------------------------------------------------------------ messages */
@@ -234,9 +253,77 @@ static void answer_put(hub_t *self, const listener_message_t *from, uint32_t num
     hub_reply(self, from, DROVER__KIND__KIND_ANSWER, &answer.base, number);
 }
 
-/* Take a chunk; ret_received says how far the upload is, ret_complete that it is a bundle now. */
+/* A write that failed has spoiled the transaction, and its commit says so. */
+static void refuse(hub_t *self, const listener_message_t *from, uint32_t number,
+                   const error_t *refusal) {
+    log_warning("bundle refused", "actor", from->peer->name, "code", error_code_text(refusal->code),
+                "reason", refusal->message);
+    questions_fail(self, from, number, refusal);
+}
+
+/* The proof is there: whoever waits is told, and the upload is over. */
+static void finish(hub_t *self, upload_t *upload, const bundle_proof_t *proof) {
+    listener_message_t from = asked_by(&upload->pusher);
+    error_t refusal = proof->problem;
+    if (refusal.code == ERROR_NONE && take_in(self, upload, proof, &refusal) == STATUS_OK) {
+        answer_put(self, &from, upload->pusher.number, upload->received, true);
+    } else {
+        refuse(self, &from, upload->pusher.number, &refusal);
+    }
+    drop(self, upload);
+}
+
+static status_t prove(hub_t *self, upload_t *upload, error_t *err) {
+    CLEANUP(bundle_proof_task_free) bundle_proof_task_t task = {0};
+    TRY(make_task(self, upload, &task, err));
+    if (upload->total > PROOF_HERE_BYTES) {
+        self->proving = upload;
+        return bundle_prover_start(&task, &self->prover, err);
+    }
+    bundle_proof_t proof = {0};
+    bundle_proof_make(&task, &proof);
+    finish(self, upload, &proof);
+    return STATUS_OK;
+}
+
+/* Begin the next proof; a large one waits while another is under way. */
+static void prove_next(hub_t *self) {
+    upload_t *next = NULL;
+    for (upload_t *upload = self->uploads; upload != NULL; upload = upload->next) {
+        bool may = upload->whole && (upload->total <= PROOF_HERE_BYTES || self->prover == NULL);
+        next = may ? upload : next; /* the oldest */
+    }
+    error_t refusal = {0};
+    if (next == NULL) {
+        return;
+    }
+    if (prove(self, next, &refusal) != STATUS_OK) {
+        finish(self, next, &(bundle_proof_t){.problem = refusal});
+    }
+}
+
+void bundles_tick(hub_t *self) {
+    bundle_proof_t proof = {0};
+    if (self->prover == NULL || !bundle_prover_done(self->prover, &proof)) {
+        return;
+    }
+    bool overtaken = false;
+    error_t problem = {0};
+    bundle_prover_destroy(&self->prover);
+    if (proof.problem.code == ERROR_NONE &&
+        is_overtaken(self, &proof, &overtaken, &problem) != STATUS_OK) {
+        proof.problem = problem;
+    }
+    if (self->proving != NULL && !overtaken) {
+        finish(self, self->proving, &proof);
+    }
+    self->proving = NULL;
+    prove_next(self); /* an overtaken one again */
+}
+
+/* Take a chunk; ret_upload is where it went. */
 static status_t put_chunk(hub_t *self, const listener_message_t *from, const Drover__BundlePut *put,
-                          uint64_t *ret_received, bool *ret_complete, error_t *err) {
+                          upload_t **ret_upload, error_t *err) {
     TRY(check_put(put, err));
     digest_t digest = field_digest(put->digest);
     upload_t *upload = find_upload(self, &from->peer->key);
@@ -252,31 +339,27 @@ static status_t put_chunk(hub_t *self, const listener_message_t *from, const Dro
         drop(self, upload);
         return STATUS_ERROR;
     }
-    *ret_received = upload->received;
-    *ret_complete = false;
-    if (upload->received == upload->total) {
-        status_t status = accept_bundle(self, from, upload, err);
-        drop(self, upload);
-        *ret_complete = status == STATUS_OK;
-        return status;
-    }
+    *ret_upload = upload;
     return STATUS_OK;
 }
 
 status_t bundles_put(hub_t *self, const listener_message_t *from, const Drover__BundlePut *put,
                      error_t *err) {
     (void)err;
-    uint64_t received = 0;
-    bool complete = false;
+    upload_t *upload = NULL;
     error_t refusal = {0};
-    if (put_chunk(self, from, put, &received, &complete, &refusal) == STATUS_OK) {
-        answer_put(self, from, put->number, received, complete);
+    if (put_chunk(self, from, put, &upload, &refusal) != STATUS_OK) {
+        refuse(self, from, put->number, &refusal);
         return STATUS_OK;
     }
-    /* a write that failed has spoiled the transaction, and its commit says so */
-    log_warning("bundle refused", "actor", from->peer->name, "code", error_code_text(refusal.code),
-                "reason", refusal.message);
-    questions_fail(self, from, put->number, &refusal);
+    if (upload->received < upload->total) {
+        answer_put(self, from, put->number, upload->received, false);
+        return STATUS_OK;
+    }
+    upload->whole = true;
+    upload->pusher = (pusher_t){.peer = *from->peer, .route = from->route, .number = put->number};
+    (void)snprintf(upload->pusher.address, sizeof upload->pusher.address, "%s", from->address);
+    prove_next(self);
     return STATUS_OK;
 }
 

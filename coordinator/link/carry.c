@@ -85,27 +85,49 @@ static void note_cancel(hub_t *self, const effect_t *effect) {
     }
 }
 
-/* A wave failed and its spec wants it taken back. Where that cannot be planned once, it is not
- * tried for ever: the failure stands in the audit log, and an operator decides. */
-static status_t roll_back(hub_t *self, const effect_t *effect, error_t *err) {
+/* Make and start the rollback. Where that broke a transaction once it is not tried again: every
+ * message of that transaction would be asked for anew, for ever. */
+static status_t start_way_back(hub_t *self, const effect_t *effect, service_way_back_t *ret_way,
+                               error_t *err) {
     const rollout_t *rollout = effect->rollout;
     if (ident_equal(&self->unrevertable, &rollout->id)) {
-        audit_row_t row = {.actor = "coordinator",
-                           .origin = "engine",
-                           .action = "rollback",
-                           .rollout = rollout->id,
-                           .result = "failed",
-                           .detail = "the wave could not be rolled back by itself: order it with "
-                                     "'drover rollback'"};
-        return hub_audit(self, &row, err);
+        self->unrevertable = (ident_t){{0}};
+        *ret_way = (service_way_back_t){.why = self->unrevertable_why};
+        return STATUS_OK;
     }
     service_moment_t moment = {.now_us = self->now_us, .boot_us = self->boot_us};
     status_t status = self->service.roll_back(self->service.context, rollout, effect->wave, &moment,
-                                              &self->effects, err);
+                                              ret_way, &self->effects, err);
     if (status != STATUS_OK) {
         self->unrevertable = rollout->id;
+        self->unrevertable_why = *err;
         return error_context(err, "rolling back a wave of rollout '%.100s'", rollout->name);
     }
+    return STATUS_OK;
+}
+
+/* A wave failed and its spec wants it taken back; how that went decides what becomes of the
+ * rollout. Where it cannot be, it pauses, and its reason names the command that an operator types.
+ * A later failure of the wave tries it again. */
+static status_t roll_back(hub_t *self, const effect_t *effect, error_t *err) {
+    rollout_t *rollout = effect->rollout;
+    service_way_back_t way = {0};
+    char id[IDENT_TEXT_SIZE];
+    char words[ERROR_TEXT_MAX + 64];
+    if (rollout->state != ROLLOUT_REVERTING) {
+        return STATUS_OK; /* answered within this transaction */
+    }
+    TRY(start_way_back(self, effect, &way, err));
+    event_t event = hub_event(self, EVENT_REVERTED, NULL);
+    event.rollout = rollout->id;
+    if (way.why.code != ERROR_NONE) {
+        event.kind = EVENT_UNREVERTED;
+        (void)snprintf(words, sizeof words, "%s; order it with 'drover rollback %.8s'",
+                       way.why.message, ident_text(&rollout->id, id));
+        event.words = words;
+        log_warning("wave not rolled back", "rollout", rollout->name, "reason", way.why.message);
+    }
+    hub_step(self, &event);
     self->offer_all = true;
     return STATUS_OK;
 }
@@ -224,8 +246,8 @@ static bool has_outstanding(const rollout_t *rollout) {
 void carry_release(hub_t *self) {
     for (size_t i = 0; i < self->effects.count; i++) {
         const effect_t *effect = &self->effects.items[i];
-        if (effect->kind != EFFECT_SAVE_ROLLOUT ||
-            !rollout_state_is_final(effect->rollout->state)) {
+        bool saved = effect->kind == EFFECT_SAVE_ROLLOUT || effect->kind == EFFECT_SAVE_TASK;
+        if (!saved || !rollout_state_is_final(effect->rollout->state)) {
             continue;
         }
         rollout_t *over = effect->rollout;

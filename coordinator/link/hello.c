@@ -61,6 +61,25 @@ static status_t check_epoch(hub_t *self, const Drover__Hello *hello, error_t *er
                      hello->epoch_seen, identity->epoch);
 }
 
+/* One agent too many. Sessions outlive their connections, so that only those online count; where
+ * even all of them are few enough nobody has to be counted. 0 is no bound. */
+static status_t check_agents(const hub_t *self, const listener_message_t *from, error_t *err) {
+    int64_t most = self->options.config->limits.agents;
+    int64_t online = 0;
+    if (most == 0 || (int64_t)HASH_COUNT(self->sessions) < most) {
+        return STATUS_OK;
+    }
+    for (const session_t *session = self->sessions; session != NULL; session = session->hh.next) {
+        online += session->online && !curve_public_equal(&session->key, &from->peer->key);
+    }
+    if (online >= most) {
+        return error_set(err, ERROR_BOUND,
+                         "%" PRId64 " agents are connected, at most %" PRId64 " (limits.agents)",
+                         online, most);
+    }
+    return STATUS_OK;
+}
+
 static status_t check_hello(hub_t *self, const listener_message_t *from, const Drover__Hello *hello,
                             uint32_t *ret_protocol, error_t *err) {
     TRY(check_version(hello, ret_protocol, err));
@@ -70,6 +89,7 @@ static status_t check_hello(hub_t *self, const listener_message_t *from, const D
                          "the key is enrolled as '%s', the agent calls itself '%s'",
                          from->peer->name, hello->agent);
     }
+    TRY(check_agents(self, from, err));
     return check_epoch(self, hello, err);
 }
 
@@ -77,8 +97,12 @@ static status_t check_hello(hub_t *self, const listener_message_t *from, const D
 
 static status_t see_cluster(hub_t *self, session_t *session, const Drover__ClusterSeen *seen,
                             error_t *err) {
-    if (seen->system_identifier == 0) {
-        return STATUS_OK; /* could not be read: nobody knows which one it is */
+    if (seen->system_identifier == 0) { /* could not be read: nobody knows which one it is */
+        if (*seen->problem != '\0') {
+            log_warning("cluster not read by its agent", "agent", session->name, "cluster",
+                        seen->name, "problem", seen->problem);
+        }
+        return STATUS_OK;
     }
     cluster_row_t row = {.system_identifier = seen->system_identifier,
                          .name = seen->name,
@@ -193,7 +217,7 @@ static status_t write_hello(hub_t *self, const listener_message_t *from, const D
     return STATUS_OK;
 }
 
-/* Attempts that it has; those whose rollout ends are cancelled again. */
+/* Attempts that it has; those whose rollout ends, or ended without them, are cancelled again. */
 static status_t take_in_hand(hub_t *self, session_t *session, const Drover__Hello *hello,
                              error_t *err) {
     session_clear_attempts(session);
@@ -207,13 +231,13 @@ static status_t take_in_hand(hub_t *self, session_t *session, const Drover__Hell
         ident_t job = field_ident(hello->in_hand[i]->job);
         ident_t attempt = field_ident(hello->in_hand[i]->attempt);
         session->in_hand[session->in_hand_count++] = attempt;
+        TRY(reports_recall(self, &job, err));
         const rollout_t *rollout = engine_rollout_of(self->engine, &job);
         session_attempt_t *entry = session_add_attempt(session, &attempt, &job);
         if (entry != NULL) {
             entry->heard = true;
             entry->sent_boot_us = self->boot_us;
-            entry->cancel = rollout != NULL && (rollout->state == ROLLOUT_STOPPING ||
-                                                rollout->state == ROLLOUT_REVERTING);
+            entry->cancel = rollout != NULL && rollout_state_is_called_off(rollout->state);
         }
     }
     session->in_hand_said = session->in_hand_count;

@@ -331,6 +331,7 @@ void hub_receive(hub_t *self, const listener_message_t *from) {
     if (codec_open(from->bytes, from->size, from->peer->party, &envelope, &err) != STATUS_OK ||
         codec_unpack(&envelope, envelope.kind->domain != NULL ? &from->peer->sign : NULL, &message,
                      &err) != STATUS_OK) {
+        self->dropped++;
         hub_refuse(self, from, &err);
         return;
     }
@@ -371,6 +372,7 @@ void hub_tick(hub_t *self) {
             return;
         }
     }
+    bundles_tick(self);
     event_t event = hub_event(self, EVENT_TICK, NULL);
     hub_step(self, &event);
     self->offer_all = self->offer_all || self->effects.count > 0;
@@ -412,6 +414,10 @@ bool hub_is_idle(const hub_t *self) {
         }
     }
     return !store_in_transaction(self->options.store) && self->outgoing.count == 0;
+}
+
+uint64_t hub_dropped(const hub_t *self) {
+    return self->dropped;
 }
 
 bool hub_is_broken(const hub_t *self, error_t *ret_err) {

@@ -24,7 +24,8 @@ typedef struct hub_service {
                        service_answer_t *ret_answer, effects_t *effects, error_t *err);
     void (*free_answer)(service_answer_t *answer);
     status_t (*roll_back)(void *context, const rollout_t *rollout, uint32_t wave,
-                          const service_moment_t *moment, effects_t *effects, error_t *err);
+                          const service_moment_t *moment, service_way_back_t *ret_way,
+                          effects_t *effects, error_t *err);
 } hub_service_t;
 
 /* All borrowed for the hub's life. */
@@ -65,6 +66,9 @@ void hub_drain(hub_t *self);
 
 /* Whether all that was committed has left our queues. */
 bool hub_is_idle(const hub_t *self);
+
+/* Messages that broke a rule of the protocol, since the start: refused, and nothing else. */
+uint64_t hub_dropped(const hub_t *self);
 
 /* Whether the store failed so that even the engine could not be built again: the program ends. */
 bool hub_is_broken(const hub_t *self, error_t *ret_err);

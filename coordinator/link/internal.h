@@ -16,6 +16,7 @@
 #include "coordinator/store/store_tenant.h"
 
 typedef struct upload upload_t; /* bundles.c: a bundle that an operator is pushing */
+typedef struct bundle_prover bundle_prover_t;
 
 struct hub {
     hub_options_t options;
@@ -27,15 +28,19 @@ struct hub {
     outgoing_t outgoing;
     session_t *sessions;
     upload_t *uploads;
-    uint32_t taken;  /* messages since the last commit */
-    int64_t now_us;  /* wall clock, read once a message */
-    int64_t boot_us; /* boot clock, likewise */
-    bool offer_all;  /* what is ready changed: every agent with room is asked */
+    bundle_prover_t *prover; /* the proof that is under way, or NULL */
+    upload_t *proving;       /* of what; NULL where that was given up */
+    uint64_t dropped;        /* messages that broke a rule of the protocol */
+    uint32_t taken;          /* messages since the last commit */
+    int64_t now_us;          /* wall clock, read once a message */
+    int64_t boot_us;         /* boot clock, likewise */
+    bool offer_all;          /* what is ready changed: every agent with room is asked */
     bool draining;
     bool behind; /* an agent has seen a newer run: this catalog is an old copy */
     bool broken;
     error_t fault;        /* where broken */
-    ident_t unrevertable; /* rollout whose automatic rollback could not be made */
+    ident_t unrevertable; /* rollout whose automatic rollback broke a transaction */
+    error_t unrevertable_why;
 };
 
 /* hub.c */
@@ -77,6 +82,8 @@ MUST_CHECK status_t inventory_take(hub_t *self, session_t *session,
                                    const Drover__Inventory *inventory, error_t *err);
 
 /* reports.c */
+/* Bring back the rollout that the job is of, where it is over and was forgotten. */
+MUST_CHECK status_t reports_recall(hub_t *self, const ident_t *job, error_t *err);
 MUST_CHECK status_t reports_take(hub_t *self, const listener_message_t *from, session_t *session,
                                  const envelope_t *envelope, const Drover__Reports *reports,
                                  error_t *err);
@@ -86,6 +93,9 @@ MUST_CHECK status_t bundles_want(hub_t *self, const listener_message_t *from,
                                  const Drover__BundleWant *want, error_t *err);
 MUST_CHECK status_t bundles_put(hub_t *self, const listener_message_t *from,
                                 const Drover__BundlePut *put, error_t *err);
+
+/* Take in what was proved on a thread meanwhile. */
+void bundles_tick(hub_t *self);
 void bundles_free(hub_t *self);
 
 /* questions.c */

@@ -66,11 +66,14 @@ static void read_notes(taken_t *taken) {
 
 /* A task of a rollout that is over and was forgotten: bring it back where word of it still counts.
  */
-static status_t recall(hub_t *self, const taken_t *taken, error_t *err) {
+status_t reports_recall(hub_t *self, const ident_t *job, error_t *err) {
     CLEANUP(arena_free) arena_t arena = {0};
     task_t task = {0};
     ident_t id = {{0}};
-    if (store_task_get(self->options.store, &taken->job, &arena, &task, &id, err) != STATUS_OK) {
+    if (engine_task(self->engine, job) != NULL) {
+        return STATUS_OK;
+    }
+    if (store_task_get(self->options.store, job, &arena, &task, &id, err) != STATUS_OK) {
         if (err->code != ERROR_NOT_FOUND) {
             return STATUS_ERROR;
         }
@@ -88,9 +91,7 @@ static status_t recall(hub_t *self, const taken_t *taken, error_t *err) {
 }
 
 static status_t identify(hub_t *self, const session_t *session, taken_t *taken, error_t *err) {
-    if (engine_task(self->engine, &taken->job) == NULL) {
-        TRY(recall(self, taken, err));
-    }
+    TRY(reports_recall(self, &taken->job, err));
     const task_t *task = engine_task(self->engine, &taken->job);
     taken->known = task != NULL;
     if (task != NULL) {
@@ -131,7 +132,23 @@ static status_t write_row(hub_t *self, const session_t *session, const taken_t *
     return store_report_insert(self->options.store, &row, ret_new, err);
 }
 
-static status_t write_state(hub_t *self, const taken_t *taken, error_t *err) {
+/* As when inventory finds it (inventory.c): the rows that are missing now were there before. */
+static status_t tell_regression(hub_t *self, const session_t *session, const taken_t *taken,
+                                error_t *err) {
+    const task_t *task = engine_task(self->engine, &taken->job);
+    log_warning("tenant went back in time", "tenant", task->tenant_name, "agent", session->name);
+    audit_row_t row = {.actor = session->name,
+                       .origin = "report",
+                       .action = "tenant.regressed",
+                       .rollout = taken->rollout,
+                       .tenant = taken->tenant,
+                       .result = "ok",
+                       .detail = "its ledger is older than one that was known before"};
+    return hub_audit(self, &row, err);
+}
+
+static status_t write_state(hub_t *self, const session_t *session, const taken_t *taken,
+                            error_t *err) {
     const Drover__Report *report = taken->report;
     const Drover__ApplicationSeen *seen = report->state;
     if (seen == NULL) {
@@ -150,7 +167,7 @@ static status_t write_state(hub_t *self, const taken_t *taken, error_t *err) {
         }
         error_clear(err); /* its inventory is still to come */
     }
-    return STATUS_OK;
+    return verdict == HEAD_REGRESSED ? tell_regression(self, session, taken, err) : STATUS_OK;
 }
 
 static status_t write_recovery(hub_t *self, const session_t *session, const taken_t *taken,
@@ -218,10 +235,15 @@ static status_t write_audit(hub_t *self, const session_t *session, const taken_t
 static status_t write_foreign(hub_t *self, const session_t *session, const taken_t *taken,
                               const char *address, error_t *err) {
     char job[IDENT_TEXT_SIZE];
-    char detail[256];
-    (void)snprintf(detail, sizeof detail, "report %" PRIu64 " is about job %s, which %s",
+    char detail[512];
+    const Drover__ApplicationSeen *state = taken->report->state;
+    (void)snprintf(detail, sizeof detail,
+                   "report %" PRIu64 " is about job %s, which %s: %s%s%.64s%s%.200s",
                    taken->report->number, ident_text(&taken->job, job),
-                   taken->known ? "this agent was not given" : "the catalog does not know");
+                   taken->known ? "this agent was not given" : "the catalog does not know",
+                   outcome_step_name(taken->report->step), state != NULL ? ", at " : "",
+                   state != NULL ? state->version : "", taken->error.size > 0 ? ": " : "",
+                   buffer_string(&taken->error));
     log_warning("report not applied", "agent", session->name, "reason", detail);
     audit_row_t row = {.actor = session->name,
                        .origin = address,
@@ -276,7 +298,7 @@ static void note_heard(session_t *session, const taken_t *taken) {
 
 static status_t apply(hub_t *self, session_t *session, const taken_t *taken, const char *address,
                       error_t *err) {
-    TRY(write_state(self, taken, err));
+    TRY(write_state(self, session, taken, err));
     TRY(write_recovery(self, session, taken, err));
     TRY(write_audit(self, session, taken, address, err));
     if (taken->report->outcome == DROVER__OUTCOME__OUTCOME_GONE && taken->report->final) {

@@ -172,9 +172,11 @@ status_t fleet_only_application(call_t *call, const fleet_t *fleet,
         for (size_t k = 0; meant[i] && k < list.rows[i].application_count; k++) {
             const char *name = list.rows[i].applications[k].application;
             if (only != NULL && strcmp(only, name) != 0) {
-                return error_set(err, ERROR_INVALID,
-                                 "the tenants have several applications ('%s', '%s'): name one",
-                                 only, name);
+                return error_set(
+                    err, ERROR_INVALID,
+                    "the tenants have several applications ('%s', '%s'): name one with "
+                    "--application",
+                    only, name);
             }
             only = name;
         }

@@ -34,7 +34,8 @@ static bool is_bounded(rollout_kind_t kind) {
 
 status_t launch_check(call_t *call, const plan_t *plan, error_t *err) {
     uint32_t limit = call->service->options.rollouts;
-    if (plan->by_outcome[PLAN_WORK] == 0 && plan->by_outcome[PLAN_NOT_NEEDED] == 0) {
+    if (plan->by_outcome[PLAN_WORK] == 0 && plan->by_outcome[PLAN_NOT_NEEDED] == 0 &&
+        plan->by_outcome[PLAN_LOOK] == 0) {
         return all_refused(plan, err);
     }
     if (is_bounded(plan->kind) && limit > 0 && open_rollouts(call->engine) >= limit) {
@@ -103,6 +104,7 @@ static void fill_rollout(const plan_t *plan, const launch_t *launch, int64_t now
 static task_state_t state_of(plan_outcome_t outcome) {
     switch (outcome) {
     case PLAN_WORK:
+    case PLAN_LOOK:
         return TASK_PENDING;
     case PLAN_NOT_NEEDED:
         return TASK_NOT_NEEDED;
@@ -119,6 +121,7 @@ static task_state_t state_of(plan_outcome_t outcome) {
 
 static void fill_task(const plan_row_t *row, int64_t now_us, task_t *task, bool *failed) {
     bool refused = row->outcome == PLAN_REFUSED || row->outcome == PLAN_GONE;
+    bool visited = row->outcome == PLAN_WORK || row->outcome == PLAN_LOOK;
     const char *reason = row->reason[0] != '\0' ? row->reason : NULL;
     task->job = random_ident();
     task->tenant = row->tenant;
@@ -130,9 +133,11 @@ static void fill_task(const plan_row_t *row, int64_t now_us, task_t *task, bool 
     task->from_position = task->position = row->from;
     task->error_code = row->code;
     task->error = refused ? copy_or_null(reason, failed) : NULL;
-    task->notes = refused ? NULL : copy_or_null(reason, failed);
+    bool told = !refused && row->outcome != PLAN_LOOK; /* what its agent finds is told instead */
+    task->notes = told ? copy_or_null(reason, failed) : NULL;
     task->reference = copy_or_null(row->reference, failed);
-    task->finished_us = row->outcome != PLAN_WORK ? now_us : 0;
+    task->finished_us = visited ? 0 : now_us;
+    task->observed_us = row->observed_us;
 }
 
 /* Failures that the plan showed are accepted with it: they spend no budget. */

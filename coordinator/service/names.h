@@ -53,6 +53,15 @@ typedef struct names_task_context {
 } names_task_context_t;
 row_t names_task(const names_task_context_t *context, const task_t *task);
 
+/* What says that a tenant stands where its rollout wants it. */
+typedef enum names_evidence {
+    NAMES_EVIDENCE_NONE,      /* it does not, or not yet */
+    NAMES_EVIDENCE_VERIFIED,  /* its agent was there and found it so */
+    NAMES_EVIDENCE_INVENTORY, /* an older reading: nobody looked since */
+    NAMES_EVIDENCE_COUNT
+} names_evidence_t;
+names_evidence_t names_evidence(const rollout_t *rollout, const task_t *task);
+
 /* Version of a position in a bundle that may be NULL. */
 const char *names_version(const bundle_t *bundle, uint32_t position);
 

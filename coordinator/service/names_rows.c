@@ -114,12 +114,18 @@ row_t names_audit(const audit_row_t *audit) {
     return row;
 }
 
+/* Whether its tasks are to bring tenants to a position. */
+static bool moves_tenants(const rollout_t *rollout) {
+    return rollout->kind != KIND_BACKUP && rollout->kind != KIND_BACKUP_CHECK &&
+           rollout->kind != KIND_PRUNE && rollout->kind != KIND_LOOK;
+}
+
 /* Where the task is to end. */
 static uint32_t target_of(const rollout_t *rollout, const task_t *task) {
     uint32_t own = rollout->waves[task->wave].target_position;
-    bool moves = rollout->kind != KIND_BACKUP && rollout->kind != KIND_BACKUP_CHECK &&
-                 rollout->kind != KIND_PRUNE && rollout->kind != KIND_LOOK;
-    return !moves ? task->from_position : own != 0 ? own : rollout->target_position;
+    return !moves_tenants(rollout) ? task->from_position
+           : own != 0              ? own
+                                   : rollout->target_position;
 }
 
 static void add_end(const task_t *task, row_t *row) {
@@ -133,6 +139,28 @@ static void add_end(const task_t *task, row_t *row) {
     row_time(row, "started", task->started_us);
     row_time(row, "finished", task->finished_us);
     row_time(row, "due", task->state == TASK_WAITING ? task->due_us : 0);
+}
+
+names_evidence_t names_evidence(const rollout_t *rollout, const task_t *task) {
+    bool there = task->state == TASK_SUCCEEDED || task->state == TASK_NOT_NEEDED;
+    if (!there || !moves_tenants(rollout)) {
+        return NAMES_EVIDENCE_NONE;
+    }
+    return task->attempts > 0 ? NAMES_EVIDENCE_VERIFIED : NAMES_EVIDENCE_INVENTORY;
+}
+
+static void add_evidence(const rollout_t *rollout, const task_t *task, row_t *row) {
+    static const char *const WORDS[NAMES_EVIDENCE_COUNT] = {
+        [NAMES_EVIDENCE_NONE] = "",
+        [NAMES_EVIDENCE_VERIFIED] = "verified",
+        [NAMES_EVIDENCE_INVENTORY] = "inventory",
+    };
+    names_evidence_t evidence = names_evidence(rollout, task);
+    row_text(row, "evidence", WORDS[evidence]);
+    row_time(row, "evidence_at",
+             evidence == NAMES_EVIDENCE_VERIFIED    ? task->finished_us
+             : evidence == NAMES_EVIDENCE_INVENTORY ? task->observed_us
+                                                    : 0);
 }
 
 row_t names_task(const names_task_context_t *context, const task_t *task) {
@@ -161,5 +189,6 @@ row_t names_task(const names_task_context_t *context, const task_t *task) {
     row_text(&row, "version", names_version(context->bundle, task->position));
     row_flag(&row, "touched", task->touched);
     add_end(task, &row);
+    add_evidence(rollout, task, &row);
     return row;
 }

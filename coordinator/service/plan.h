@@ -22,6 +22,7 @@ typedef enum plan_outcome {
     PLAN_REFUSED,
     PLAN_GONE,     /* the tenant is no more */
     PLAN_LEFT_OUT, /* selected, but in no wave */
+    PLAN_LOOK,     /* there as far as inventory tells, and visited all the same */
     PLAN_OUTCOME_COUNT
 } plan_outcome_t;
 
@@ -80,6 +81,7 @@ typedef struct plan {
     const char *recovery_reason; /* or NULL */
     const char *trial_restore;
     uint32_t sample_bp;
+    bool look; /* nobody is passed over on inventory's word */
     int64_t task_timeout_us;
     int64_t prune_keep_us;
     uint32_t prune_keep_count;

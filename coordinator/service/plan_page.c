@@ -10,13 +10,14 @@ enum { SQL_MAX = 64 * 1024 }; /* bytes of a script's text in a document */
 
 static const char *const ARRAYS[PLAN_OUTCOME_COUNT] = {
     [PLAN_WORK] = "tenants", [PLAN_NOT_NEEDED] = "passed_over", [PLAN_REFUSED] = "refused",
-    [PLAN_GONE] = "refused", [PLAN_LEFT_OUT] = "left_out",
+    [PLAN_GONE] = "refused", [PLAN_LEFT_OUT] = "left_out",      [PLAN_LOOK] = "looked_at",
 };
 
 void plan_page_totals(const plan_t *plan, row_t *into) {
     row_t totals = row_new();
     row_number(&totals, "selected", plan->count);
     row_number(&totals, "work", plan->by_outcome[PLAN_WORK]);
+    row_number(&totals, "look", plan->by_outcome[PLAN_LOOK]);
     row_number(&totals, "not_needed", plan->by_outcome[PLAN_NOT_NEEDED]);
     row_number(&totals, "refused", plan->by_outcome[PLAN_REFUSED]);
     row_number(&totals, "gone", plan->by_outcome[PLAN_GONE]);
@@ -34,6 +35,7 @@ static void add_wave(const plan_t *plan, uint32_t number, row_t *list) {
     row_flag(&row, "canary", wave->canary);
     row_number(&row, "tenants", wave->count);
     row_number(&row, "work", wave->by_outcome[PLAN_WORK]);
+    row_number(&row, "look", wave->by_outcome[PLAN_LOOK]);
     row_number(&row, "not_needed", wave->by_outcome[PLAN_NOT_NEEDED]);
     row_number(&row, "refused", wave->by_outcome[PLAN_REFUSED]);
     row_number(&row, "gone", wave->by_outcome[PLAN_GONE]);
@@ -76,16 +78,16 @@ static void warn(row_t *list, const char *format, ...) {
 static void add_warnings(const call_t *call, const plan_t *plan, row_t *into) {
     row_t list = row_list();
     if (plan->by_outcome[PLAN_LEFT_OUT] > 0) {
-        warn(&list,
-             "%u tenants are selected but in no wave: a last wave with 'rest: true' takes them",
-             plan->by_outcome[PLAN_LEFT_OUT]);
+        warn(&list, "%u %s selected but in no wave: a last wave with 'rest: true' takes them",
+             plan->by_outcome[PLAN_LEFT_OUT],
+             plan->by_outcome[PLAN_LEFT_OUT] == 1 ? "tenant is" : "tenants are");
     }
     if (is_late(call, plan)) {
         warn(&list, "part of the inventory is old: some tenants may stand elsewhere by now");
     }
     for (uint32_t i = 0; i < plan->wave_count; i++) {
         if (plan->waves[i].count == 0) {
-            warn(&list, "wave '%s' is empty: earlier waves take all that it could",
+            warn(&list, "wave '%s' is empty: it matches none of those that earlier waves left",
                  plan->waves[i].name);
         } else if (plan->kind == KIND_FORWARD && plan->waves[i].canary &&
                    plan->waves[i].by_outcome[PLAN_WORK] == 0 && plan->by_outcome[PLAN_WORK] > 0) {
@@ -143,7 +145,8 @@ static void write_head(call_t *call, const plan_t *plan) {
     if (plan->kind == KIND_UNDO || plan->kind == KIND_RESTORE) {
         add_way_back(plan, into);
     }
-    static const char *const EVERY[] = {"tenants", "passed_over", "refused", "left_out", "scripts"};
+    static const char *const EVERY[] = {"tenants", "looked_at", "passed_over",
+                                        "refused", "left_out",  "scripts"};
     for (size_t i = 0; i < sizeof EVERY / sizeof EVERY[0]; i++) {
         call_array(call, EVERY[i]);
     }

@@ -83,20 +83,24 @@ static status_t take_spec(plan_t *plan, const rollout_spec_t *spec, error_t *err
     plan->trial_restore = spec_trial_text(spec->recovery_point.trial_restore);
     plan->sample_bp = (uint32_t)spec->recovery_point.sample_bp;
     plan->task_timeout_us = spec->timeout_us;
+    plan->look = spec->look;
     return STATUS_OK;
 }
 
 static status_t parse_spec(call_t *call, rollout_spec_t **ret_spec, error_t *err) {
     const char *text = NULL;
     const char *bundle = NULL;
+    bool look = false;
     CLEANUP(rollout_spec_destroy_p) rollout_spec_t *spec = NULL;
     TRY(call_need(call, "spec", &text, err));
     TRY(call_text(call, "bundle", &bundle, err));
+    TRY(call_flag(call, "look", false, &look, err));
     yaml_text_t yaml = {.name = "spec", .bytes = text, .size = strlen(text)};
     TRY(rollout_spec_parse(&yaml, NULL, &spec, err));
     if (bundle != NULL) {
         TRY(replace(&spec->bundle, bundle, err));
     }
+    spec->look = spec->look || look;
     *ret_spec = TAKE(spec);
     return STATUS_OK;
 }

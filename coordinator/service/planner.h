@@ -10,7 +10,7 @@
 
 typedef status_t planner_fn(call_t *call, plan_t **ret_plan, error_t *err);
 
-/* spec, bundle?: a way forward. SPEC_INVALID, SELECTOR, BUNDLE_UNKNOWN, SELECTS_NOTHING. */
+/* spec, bundle?, look?: a way forward. SPEC_INVALID, SELECTOR, BUNDLE_UNKNOWN, SELECTS_NOTHING. */
 MUST_CHECK status_t planner_rollout(call_t *call, plan_t **ret_plan, error_t *err);
 
 /* select, at, bundle. */

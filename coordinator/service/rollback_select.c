@@ -72,7 +72,12 @@ static status_t choose_bundle(call_t *call, const fleet_t *fleet, const selector
         fleet_question_t question = {.selector = selector};
         TRY(fleet_only_application(call, fleet, &question, &application, err));
     }
-    return call_bundle(call, name != NULL ? name : application, ret_bundle, err);
+    TRY(call_bundle(call, name != NULL ? name : application, ret_bundle, err));
+    if (application != NULL && strcmp(application, bundle_application(*ret_bundle)) != 0) {
+        return error_set(err, ERROR_INVALID, "bundle '%s' is of '%s', not of '%s': leave out one",
+                         name, bundle_application(*ret_bundle), application);
+    }
+    return STATUS_OK;
 }
 
 static status_t name_plan(plan_t *plan, const char *to, error_t *err) {

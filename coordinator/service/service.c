@@ -248,12 +248,25 @@ status_t service_answer(service_t *service, const service_question_t *question,
 
 /* --- rolling back a wave that failed */
 
+/* Tenants were touched, and not one of them can be brought back: that is no rollback. */
+static status_t refuse_way_back(const plan_t *plan, error_t *err) {
+    const plan_row_t *first = plan->rows;
+    while (first->outcome != PLAN_REFUSED) { /* there is one */
+        first++;
+    }
+    return error_set(err, first->code, "none of %u tenants can be rolled back, '%s' first: %s",
+                     plan->by_outcome[PLAN_REFUSED], first->name, first->reason);
+}
+
 static status_t launch_way_back(call_t *call, const rollout_t *rollout, const plan_t *plan,
                                 ident_t *ret_rollout, error_t *err) {
     launch_t launch = {.actor = "coordinator",
                        .order = rollout->order, /* it carries the authority for its own undo */
                        .reason = "the wave failed, and its rollout says rollback_wave"};
     rollout_t *made = NULL;
+    if (plan->by_outcome[PLAN_WORK] == 0 && plan->by_outcome[PLAN_REFUSED] > 0) {
+        return refuse_way_back(plan, err);
+    }
     if (plan->by_outcome[PLAN_WORK] == 0) {
         buffer_format(&call->detail, "nothing to roll back: %u tenants not touched, %u refused",
                       plan->by_outcome[PLAN_NOT_NEEDED], plan->by_outcome[PLAN_REFUSED]);
@@ -275,7 +288,7 @@ static status_t roll_back_wave(call_t *call, const rollout_t *rollout, uint32_t 
 }
 
 status_t service_roll_back_wave(service_t *service, const rollout_t *rollout, uint32_t wave,
-                                const service_moment_t *moment, ident_t *ret_rollout,
+                                const service_moment_t *moment, service_way_back_t *ret_way,
                                 effects_t *effects, error_t *err) {
     INVARIANT(store_in_transaction(service->store));
     service_question_t question = {.verb = "rollback.start",
@@ -284,16 +297,14 @@ status_t service_roll_back_wave(service_t *service, const rollout_t *rollout, ui
                                    .now_us = moment->now_us,
                                    .boot_us = moment->boot_us};
     CLEANUP(call_free) call_t call = begin_call(service, &question, effects);
-    ident_t made = {0};
-    error_t why = {0};
+    service_way_back_t way = {0};
     call.rollout = rollout->id;
-    if (roll_back_wave(&call, rollout, wave, &made, &why) != STATUS_OK && is_ours(&call, &why)) {
-        *err = why;
+    if (roll_back_wave(&call, rollout, wave, &way.rollout, &way.why) != STATUS_OK &&
+        is_ours(&call, &way.why)) {
+        *err = way.why;
         return STATUS_ERROR;
     }
-    TRY(write_audit(&call, &why, err));
-    if (ret_rollout != NULL) {
-        *ret_rollout = made;
-    }
+    TRY(write_audit(&call, &way.why, err));
+    *ret_way = way;
     return STATUS_OK;
 }

@@ -79,13 +79,21 @@ typedef struct service_moment {
     int64_t boot_us;
 } service_moment_t;
 
+/* How the rollback of a wave went. */
+typedef struct service_way_back {
+    ident_t
+        rollout; /* what was started; null where the wave touched nothing, or nothing could be */
+    error_t why; /* ERROR_NONE, or why nothing could be started: an operator has to order it */
+} service_way_back_t;
+
 /*
  * Carry out EFFECT_ROLL_BACK: make and start the rollback of what the wave touched. Called within
- * the transaction that stores the rollout's failure; appends the engine's effects. ret_rollout (may
- * be NULL) gets its id, null where the wave touched nothing. STATUS_ERROR: as for service_answer.
+ * the transaction that stores the rollout's failure; appends the engine's effects. The caller tells
+ * the engine how it went: EVENT_REVERTED, or EVENT_UNREVERTED. STATUS_ERROR: as for service_answer.
  */
 MUST_CHECK status_t service_roll_back_wave(service_t *service, const rollout_t *rollout,
                                            uint32_t wave, const service_moment_t *moment,
-                                           ident_t *ret_rollout, effects_t *effects, error_t *err);
+                                           service_way_back_t *ret_way, effects_t *effects,
+                                           error_t *err);
 
 #endif

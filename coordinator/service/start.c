@@ -91,8 +91,9 @@ static void write_start(call_t *call, const plan_t *plan, const rollout_t *rollo
     row_ident(&call->document, "parent", &rollout->parent);
     row_digest(&call->document, "plan_digest", &plan->digest);
     plan_page_totals(plan, &call->document);
-    buffer_format(&call->detail, "'%s': %u tenants, %u to do, %u refused", rollout->name,
-                  plan->count, plan->by_outcome[PLAN_WORK],
+    buffer_format(&call->detail, "'%s': %u tenants, %u to do, %u to look at, %u refused",
+                  rollout->name, plan->count, plan->by_outcome[PLAN_WORK],
+                  plan->by_outcome[PLAN_LOOK],
                   plan->by_outcome[PLAN_REFUSED] + plan->by_outcome[PLAN_GONE]);
 }
 

@@ -18,9 +18,20 @@ typedef struct sums {
     uint32_t in_flight;
     uint32_t touched;
     uint32_t short_of;
+    uint32_t by_evidence[NAMES_EVIDENCE_COUNT];
+    int64_t oldest_us; /* reading that somebody's standing rests on alone; 0: none */
 } sums_t;
 
-static void add_task(sums_t *sums, const task_t *task) {
+static void add_evidence(sums_t *sums, const rollout_t *rollout, const task_t *task) {
+    names_evidence_t evidence = names_evidence(rollout, task);
+    sums->by_evidence[evidence]++;
+    if (evidence == NAMES_EVIDENCE_INVENTORY && task->observed_us != 0 &&
+        (sums->oldest_us == 0 || task->observed_us < sums->oldest_us)) {
+        sums->oldest_us = task->observed_us;
+    }
+}
+
+static void add_task(sums_t *sums, const rollout_t *rollout, const task_t *task) {
     bool over = task_state_is_final(task->state);
     bool there =
         task->state == TASK_SUCCEEDED || task->state == TASK_NOT_NEEDED || task->state == TASK_GONE;
@@ -30,12 +41,13 @@ static void add_task(sums_t *sums, const task_t *task) {
     sums->in_flight += task_state_is_in_flight(task->state);
     sums->touched += task->touched;
     sums->short_of += over && !there;
+    add_evidence(sums, rollout, task);
 }
 
 static sums_t sum_up(const rollout_t *rollout, uint32_t first, uint32_t count) {
     sums_t sums = {0};
     for (uint32_t i = first; i < first + count; i++) {
-        add_task(&sums, &rollout->tasks[i]);
+        add_task(&sums, rollout, &rollout->tasks[i]);
     }
     return sums;
 }
@@ -237,6 +249,17 @@ static const bundle_t *bundle_of(call_t *call, const rollout_t *rollout) {
     return found ? bundle : NULL;
 }
 
+/* How many of those at the target were visited, and how old the others' reading is. */
+static void write_evidence(call_t *call, const sums_t *sums) {
+    row_t row = row_new();
+    row_number(&row, "verified", sums->by_evidence[NAMES_EVIDENCE_VERIFIED]);
+    row_number(&row, "inventory", sums->by_evidence[NAMES_EVIDENCE_INVENTORY]);
+    row_time(&row, "oldest", sums->oldest_us);
+    row_number(&row, "age_us", sums->oldest_us != 0 ? call->question->now_us - sums->oldest_us : 0);
+    row_take(&call->document, "evidence", &row);
+    row_free(&row);
+}
+
 status_t status_write(call_t *call, const rollout_t *rollout, error_t *err) {
     sums_t sums = sum_up(rollout, 0, rollout->task_count);
     const bundle_t *bundle = bundle_of(call, rollout);
@@ -249,6 +272,7 @@ status_t status_write(call_t *call, const rollout_t *rollout, error_t *err) {
     row_number(&call->document, "in_flight", sums.in_flight);
     row_number(&call->document, "touched", sums.touched);
     row_number(&call->document, "not_at_target", sums.short_of);
+    write_evidence(call, &sums);
     row_real(&call->document, "rate_per_minute", rate_of(call, rollout));
     add_failures(rollout, &call->document);
     for (uint32_t i = 0; i < rollout->wave_count; i++) {

@@ -73,7 +73,7 @@ status_t verbs_rollout_resume(call_t *call, error_t *err) {
 status_t verbs_rollout_stop(call_t *call, error_t *err) {
     static const wish_t WISH = {EVENT_STOP,
                                 IN(ROLLOUT_PLANNED) | IN(ROLLOUT_RUNNING) | IN(ROLLOUT_PAUSED) |
-                                    IN(ROLLOUT_REVERTING),
+                                    IN(ROLLOUT_STOPPING) | IN(ROLLOUT_REVERTING),
                                 "stopped"};
     return control(call, &WISH, err);
 }

@@ -16,6 +16,7 @@ typedef struct tenants {
     const char *last_name; /* of the page that was read, in the call's arena */
     ident_t last_id;
     uint32_t read;
+    bool found; /* a clone of the name that was asked for */
     /* counted by agents.list and clusters.list */
     uint32_t *by_agent;
     uint32_t *by_cluster;
@@ -40,8 +41,23 @@ static bool is_meant(const tenants_t *into, const tenant_row_t *tenant) {
     return selector_matches(into->selector, &subject);
 }
 
+/* A tenant as the list shows it: where an application was asked for, with that one alone. Answers
+ * whether it has it. */
+static bool narrow(const tenants_t *into, const tenant_row_t *tenant, tenant_row_t *ret_tenant) {
+    *ret_tenant = *tenant;
+    for (uint32_t i = 0; into->application != NULL && i < tenant->application_count; i++) {
+        if (strcmp(tenant->applications[i].application, into->application) == 0) {
+            ret_tenant->applications = &tenant->applications[i];
+            ret_tenant->application_count = 1;
+            return true;
+        }
+    }
+    return into->application == NULL;
+}
+
 static status_t list_tenant(void *context, const tenant_row_t *tenant, error_t *err) {
     tenants_t *into = context;
+    tenant_row_t shown;
     into->read++;
     if (into->call->more) {
         return STATUS_OK;
@@ -54,20 +70,21 @@ static status_t list_tenant(void *context, const tenant_row_t *tenant, error_t *
     }
     TRY(arena_text(&into->call->arena, tenant->name, strlen(tenant->name), &into->last_name, err));
     into->last_id = tenant->id;
-    if (!is_meant(into, tenant)) {
+    if (!is_meant(into, tenant) || !narrow(into, tenant, &shown)) {
         return STATUS_OK;
     }
-    CLEANUP(row_free) row_t row = names_tenant(&into->fleet, tenant, &into->when);
+    CLEANUP(row_free) row_t row = names_tenant(&into->fleet, &shown, &into->when);
     return call_add(into->call, "tenants", &row, err);
 }
 
 /* Clones come after the last tenant, all of them: they are few, and someone should look. */
 static status_t list_clone(void *context, const tenant_row_t *tenant, error_t *err) {
     tenants_t *into = context;
-    if (!is_meant(into, tenant)) {
+    tenant_row_t shown;
+    if (!is_meant(into, tenant) || !narrow(into, tenant, &shown)) {
         return STATUS_OK;
     }
-    CLEANUP(row_free) row_t row = names_tenant(&into->fleet, tenant, &into->when);
+    CLEANUP(row_free) row_t row = names_tenant(&into->fleet, &shown, &into->when);
     row_flag(&row, "clone", true);
     return call_add(into->call, "tenants", &row, err);
 }
@@ -138,20 +155,51 @@ static status_t list_open(tenants_t *into, const ident_t *tenant, error_t *err) 
     return STATUS_OK;
 }
 
+/* A copy that was set aside is no tenant, but someone who asks for it should read why. */
+static status_t show_clone(void *context, const tenant_row_t *tenant, error_t *err) {
+    tenants_t *into = context;
+    (void)err;
+    if (into->found || strcmp(tenant->name, into->last_name) != 0) {
+        return STATUS_OK;
+    }
+    into->found = true;
+    CLEANUP(row_free) row_t row = names_tenant(&into->fleet, tenant, &into->when);
+    row_flag(&row, "clone", true);
+    row_take(&into->call->document, "tenant", &row);
+    call_array(into->call, "backups");
+    call_array(into->call, "open_rollouts");
+    return STATUS_OK;
+}
+
+static status_t show_tenant(tenants_t *into, const tenant_row_t *tenant, error_t *err) {
+    call_t *call = into->call;
+    into->last_name = tenant->name;
+    CLEANUP(row_free) row_t row = names_tenant(&into->fleet, tenant, &into->when);
+    row_take(&call->document, "tenant", &row);
+    call_array(call, "backups");
+    recovery_page_t page = {.tenant = tenant->id, .limit = SHOWN_BACKUPS};
+    TRY(store_recovery_each(call->store, &page, list_backup, into, err));
+    return list_open(into, &tenant->id, err);
+}
+
 status_t verbs_tenant_show(call_t *call, error_t *err) {
     CLEANUP(tenants_free) tenants_t into = {.call = call, .when = when_of(call)};
     const char *name = NULL;
     tenant_row_t tenant = {0};
     TRY(call_need(call, "tenant", &name, err));
-    TRY(store_tenant_get(call->store, name, &call->arena, &tenant, err));
     TRY(fleet_load(call, &into.fleet, err));
-    into.last_name = tenant.name;
-    CLEANUP(row_free) row_t row = names_tenant(&into.fleet, &tenant, &into.when);
-    row_take(&call->document, "tenant", &row);
-    call_array(call, "backups");
-    recovery_page_t page = {.tenant = tenant.id, .limit = SHOWN_BACKUPS};
-    TRY(store_recovery_each(call->store, &page, list_backup, &into, err));
-    return list_open(&into, &tenant.id, err);
+    if (store_tenant_get(call->store, name, &call->arena, &tenant, err) == STATUS_OK) {
+        return show_tenant(&into, &tenant, err);
+    }
+    error_t ignored = {0};
+    into.last_name = name;
+    bool unknown = err->code == ERROR_NOT_FOUND &&
+                   store_tenant_each_clone(call->store, show_clone, &into, &ignored) == STATUS_OK;
+    if (!unknown || !into.found) {
+        return STATUS_ERROR;
+    }
+    error_clear(err);
+    return STATUS_OK;
 }
 
 /* Load the fleet and count its tenants by agent and by cluster. */

@@ -59,21 +59,27 @@ static status_t write_partial(const char *path, driver_bytes_t bytes, error_t *e
     return write_all(fd, path, bytes, err);
 }
 
+/* The file gets the bundle's name, for good. */
+static status_t take_file(const store_t *store, const digest_t *digest, const char *from,
+                          error_t *err) {
+    CLEANUP(buffer_free) buffer_t path = {0};
+    TRY(file_path(store, digest, "", &path, err));
+    if (rename(from, path.data) != 0) {
+        return io_error("rename", from, err);
+    }
+    return sync_folder(store->bundles, err);
+}
+
 static status_t write_file(const store_t *store, const digest_t *digest, driver_bytes_t bytes,
                            error_t *err) {
     CLEANUP(buffer_free) buffer_t partial = {0};
-    CLEANUP(buffer_free) buffer_t path = {0};
     TRY(file_path(store, digest, ".partial", &partial, err));
-    TRY(file_path(store, digest, "", &path, err));
-    status_t status = write_partial(partial.data, bytes, err);
-    if (status == STATUS_OK && rename(partial.data, path.data) != 0) {
-        status = io_error("rename", partial.data, err);
-    }
-    if (status != STATUS_OK) {
+    if (write_partial(partial.data, bytes, err) != STATUS_OK ||
+        take_file(store, digest, partial.data, err) != STATUS_OK) {
         (void)unlink(partial.data);
         return STATUS_ERROR;
     }
-    return sync_folder(store->bundles, err);
+    return STATUS_OK;
 }
 
 /* Read BUNDLE_COLUMNS; texts are kept in the arena, or borrowed without one. */
@@ -108,27 +114,51 @@ static status_t known_signatures(store_t *store, const digest_t *digest, bool *r
     return STATUS_OK;
 }
 
-status_t store_bundle_put(store_t *store, const bundle_row_t *bundle, const void *bytes,
+static status_t put_row(store_t *store, const bundle_row_t *bundle, error_t *err) {
+    CLEANUP(query_end) query_t query = query_begin(store, STATEMENT_BUNDLE_PUT, err);
+    query_digest(&query, 1, &bundle->digest);
+    query_text(&query, 2, bundle->application);
+    query_text(&query, 3, bundle->head);
+    query_number(&query, 4, bundle->migrations);
+    query_number(&query, 5, bundle->size_bytes);
+    query_number(&query, 6, bundle->signatures);
+    query_text(&query, 7, bundle->pushed_by);
+    query_number(&query, 8, bundle->pushed_us);
+    return query_run(&query, NULL);
+}
+
+/* Whether the file is to be written: it is not known, or not with so many signatures. */
+static status_t is_wanted(store_t *store, const bundle_row_t *bundle, bool *ret_wanted,
                           bool *ret_new, error_t *err) {
     bool known = false;
     uint32_t signatures = 0;
     TRY(known_signatures(store, &bundle->digest, &known, &signatures, err));
-    if (!known || bundle->signatures > signatures) {
-        driver_bytes_t content = {.data = bytes, .size = (size_t)bundle->size_bytes};
-        TRY(write_file(store, &bundle->digest, content, err));
-        CLEANUP(query_end) query_t query = query_begin(store, STATEMENT_BUNDLE_PUT, err);
-        query_digest(&query, 1, &bundle->digest);
-        query_text(&query, 2, bundle->application);
-        query_text(&query, 3, bundle->head);
-        query_number(&query, 4, bundle->migrations);
-        query_number(&query, 5, bundle->size_bytes);
-        query_number(&query, 6, bundle->signatures);
-        query_text(&query, 7, bundle->pushed_by);
-        query_number(&query, 8, bundle->pushed_us);
-        TRY(query_run(&query, NULL));
-    }
+    *ret_wanted = !known || bundle->signatures > signatures;
     *ret_new = !known;
     return STATUS_OK;
+}
+
+status_t store_bundle_put(store_t *store, const bundle_row_t *bundle, const void *bytes,
+                          bool *ret_new, error_t *err) {
+    bool wanted = false;
+    TRY(is_wanted(store, bundle, &wanted, ret_new, err));
+    if (!wanted) {
+        return STATUS_OK;
+    }
+    driver_bytes_t content = {.data = bytes, .size = (size_t)bundle->size_bytes};
+    TRY(write_file(store, &bundle->digest, content, err));
+    return put_row(store, bundle, err);
+}
+
+status_t store_bundle_adopt(store_t *store, const bundle_row_t *bundle, const char *path,
+                            bool *ret_new, error_t *err) {
+    bool wanted = false;
+    TRY(is_wanted(store, bundle, &wanted, ret_new, err));
+    if (!wanted) {
+        return STATUS_OK;
+    }
+    TRY(take_file(store, &bundle->digest, path, err));
+    return put_row(store, bundle, err);
 }
 
 /* The first row, in the arena; a second one makes the text ambiguous. */
@@ -171,8 +201,9 @@ status_t store_bundle_find(store_t *store, const char *text, arena_t *arena,
     if (size < PREFIX_LEAST || size >= DIGEST_TEXT_SIZE ||
         strspn(text, "0123456789abcdef") != size) {
         return error_set(err, ERROR_BUNDLE_UNKNOWN,
-                         "'%s' is no digest (%d digits or more) and no application@version", text,
-                         PREFIX_LEAST);
+                         "no bundle is called '%s': an application, application@version, or %d "
+                         "digits or more of a digest names one",
+                         text, PREFIX_LEAST);
     }
     /* 'g' follows every hexadecimal digit */
     char end[DIGEST_TEXT_SIZE + 1];

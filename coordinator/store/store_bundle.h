@@ -28,6 +28,11 @@ typedef struct bundle_row {
 MUST_CHECK status_t store_bundle_put(store_t *store, const bundle_row_t *bundle, const void *bytes,
                                      bool *ret_new, error_t *err);
 
+/* The same for a file that is there already, whole and synced, in the folder of the bundles: it
+ * takes the bundle's name, or stays where nothing is written. */
+MUST_CHECK status_t store_bundle_adopt(store_t *store, const bundle_row_t *bundle, const char *path,
+                                       bool *ret_new, error_t *err);
+
 /* By a digest, the beginning of one (8 characters or more), or application@version, where the
  * newest pushed wins. BUNDLE_UNKNOWN; INVALID where a beginning fits several. */
 MUST_CHECK status_t store_bundle_find(store_t *store, const char *text, arena_t *arena,

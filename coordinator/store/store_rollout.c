@@ -89,7 +89,8 @@ static status_t insert_task(query_t *query, const rollout_t *rollout, const task
     query_number(query, 21, task->started_us);
     query_number(query, 22, task->finished_us);
     query_number(query, 23, task->due_us);
-    query_ident(query, 24, &rollout->id);
+    query_number(query, 24, task->observed_us);
+    query_ident(query, 25, &rollout->id);
     return query_run(query, NULL);
 }
 

@@ -76,6 +76,7 @@ static void read_task(query_t *query, arena_t *arena, task_t *task) {
     task->started_us = query_number_at(query, 20);
     task->finished_us = query_number_at(query, 21);
     task->due_us = query_number_at(query, 22);
+    task->observed_us = query_number_at(query, 23);
 }
 
 static status_t count_of(store_t *store, statement_id_t id, const ident_t *rollout,
@@ -391,7 +392,7 @@ status_t store_task_get(store_t *store, const ident_t *job, arena_t *arena, task
     }
     task_t task = {0};
     read_task(&query, arena, &task);
-    ident_t rollout = query_ident_at(&query, 23);
+    ident_t rollout = query_ident_at(&query, 24);
     TRY(query_check(&query));
     *ret_task = task;
     *ret_rollout = rollout;

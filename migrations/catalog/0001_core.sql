@@ -199,7 +199,8 @@ CREATE TABLE task (
     notes             TEXT NOT NULL DEFAULT '',
     started_us        BIGINT NOT NULL DEFAULT 0,
     finished_us       BIGINT NOT NULL DEFAULT 0,
-    due_us            BIGINT NOT NULL DEFAULT 0
+    due_us            BIGINT NOT NULL DEFAULT 0,
+    observed_us       BIGINT NOT NULL DEFAULT 0  -- of the inventory that the plan rested on
 );
 CREATE UNIQUE INDEX task_by_rollout ON task (rollout_id, ordinal);
 CREATE INDEX task_by_tenant ON task (tenant_id);

@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import re
+import resource
 import subprocess
 import sys
 import time
@@ -23,6 +24,7 @@ from lib import account, configs, rollouts  # noqa: E402
 from lib.fleet import Fleet  # noqa: E402
 from lib.process import clean_environment  # noqa: E402
 
+ORDER_S = 1800  # a net for an order that hangs
 BENCHES = ("apply", "undo", "head", "backup", "dispatch")
 NO_POINT = {"recovery_point": {"policy": "none", "reason": "throwaway data"}}
 MARKS = ("<!-- figures begin -->", "<!-- figures end -->")
@@ -81,14 +83,16 @@ class Bench:
         return names
 
     def floor(self, mode, names):
-        """Milliseconds a tenant."""
+        """Milliseconds a tenant, of time and of CPU."""
+        before = self.processor((self.cluster.server,))
         done = subprocess.run(
             [tool("apply_floor"), mode, str(self.options.connections), self.cluster.conninfo(),
              str(self.migrations)], input="".join(f"{name}\n" for name in names), text=True,
             capture_output=True, check=False)
         if done.returncode != 0:
             raise RuntimeError(done.stderr)
-        return float(done.stdout.split()[1])
+        cpu = self.processor((self.cluster.server,)) - before
+        return {"time": float(done.stdout.split()[1]), "cpu": cpu * 1000 / len(names)}
 
     def psql(self, names):
         script = self.folder / "all.sql"
@@ -101,7 +105,7 @@ class Bench:
                         "ON_ERROR_STOP=1", "-f", str(script),
                         f"{self.cluster.conninfo()} dbname={{}}"], input="\n".join(names),
                        text=True, check=True, stdout=subprocess.DEVNULL, env=clean_environment())
-        return (time.monotonic() - begin) * 1000 / len(names)
+        return {"time": (time.monotonic() - begin) * 1000 / len(names)}
 
     def fleet(self, names):
         cluster = configs.cluster(self.cluster, names, parallel=self.options.connections,
@@ -111,14 +115,27 @@ class Bench:
                      coordinator_changes={"heartbeat": "1s"},
                      agent_changes={"heartbeat": "1s", "inventory_refresh": "1h"})
 
-    def rollout(self, fleet, names, spec):
-        """Milliseconds a tenant, from the order's acceptance to the rollout's end."""
-        begin = time.monotonic()
-        identifier = rollouts.start(fleet, spec)
-        end = rollouts.follow(fleet, identifier)
-        took = (time.monotonic() - begin) * 1000 / len(names)
-        assert end["state"] == "succeeded", end
-        return took, identifier
+    def order(self, fleet, names, *command):
+        """Give an order and wait for its end: what it took and its rollout. Milliseconds a tenant,
+        from the order's acceptance to the rollout's end by the coordinator's record: a command
+        with --wait only asks now and then how it goes. CPU is that of the server, coordinator,
+        agent and command; it says more than time where the machine is shared."""
+        at_work = (self.cluster.server, fleet.coordinator, *fleet.agents.values())
+        before = self.processor(at_work)
+        ended = fleet.ok(*command, "--yes", "--wait", "-o", "json", timeout_s=ORDER_S).json
+        cpu = self.processor(at_work) - before
+        told = rollouts.status(fleet, ended["rollout"])
+        assert told["state"] == "succeeded", told
+        return {"time": (told["finished_us"] - told["created_us"]) / 1000 / len(names),
+                "cpu": cpu * 1000 / len(names)}, ended["rollout"]
+
+    def rollout(self, fleet, names, spec, *more):
+        return self.order(fleet, names, "rollout", "start", spec, *more)
+
+    def look(self, fleet, names):
+        """The same order again, told to look at what inventory has at the target."""
+        took, _ = self.rollout(fleet, names, fleet.write_spec("bench", **NO_POINT), "--look")
+        return took
 
     def roll_back(self, names):
         """Undo of three: a rollout of the last three, taken back; it inherits that no recovery
@@ -128,17 +145,17 @@ class Bench:
             rollouts.baseline(fleet, application="bench")
             self.rollout(fleet, names, fleet.write_spec("bench", target="V007", **NO_POINT))
             _, last = self.rollout(fleet, names, fleet.write_spec("bench", **NO_POINT))
-            begin = time.monotonic()
-            fleet.ok("rollback", last, "--yes", "--wait", "--no-sql")
-            return (time.monotonic() - begin) * 1000 / len(names)
+            took, _ = self.order(fleet, names, "rollback", last, "--no-sql")
+            return took
 
     # The benches.
 
     def apply(self, rows, count, undo):
-        """One round: floor, ours, psql on tenants of their own; figures by name."""
+        """One round: floor, ours, psql on fresh tenants of their own; figures by name."""
         figures = {}
         names = self.tenants(rows, count)
         figures["floor"] = self.floor("apply", names)
+        figures["look floor"] = self.floor("look", names)
         if undo:
             figures["undo floor"] = self.floor("undo=3", names)
         self.cluster.drop_tenants(names)
@@ -148,6 +165,7 @@ class Bench:
             rollouts.baseline(fleet, application="bench")
             spec = fleet.write_spec("bench", **NO_POINT)
             figures["ours"], _ = self.rollout(fleet, names, spec)
+            figures["look"] = self.look(fleet, names)
         self.cluster.drop_tenants(names)
         if undo:
             names = self.tenants(rows, count)
@@ -158,20 +176,33 @@ class Bench:
         self.cluster.drop_tenants(names)
         return figures
 
+    def compare(self, what, best, pair, limit):
+        """Our time and our CPU beside the floor's; pair: our figure's name and the floor's."""
+        ours, floor = (best[name] for name in pair)
+        self.table.add(f"{what} (ms a tenant)", ours["time"], floor["time"], limit)
+        self.table.add("the same, CPU of all processes and the server", ours["cpu"], floor["cpu"])
+
     def run_apply(self):
         undo = "undo" in self.options.benches
         for rows in self.options.rows:
             limit = 1.35 if rows < 1000 else 1.10
             for count in self.options.tenants:
                 rounds = [self.apply(rows, count, undo) for _ in range(self.options.rounds)]
-                best = {name: min(r[name] for r in rounds) for name in rounds[0]}
-                what = f"apply ten, {count} tenants, {rows} rows (ms a tenant)"
-                self.table.add(what, best["ours"], best["floor"], limit)
-                self.table.add(f"psql under xargs, {count} tenants, {rows} rows", best["psql"],
-                               best["floor"])
+                best = {name: {measure: min(r[name][measure] for r in rounds)
+                               for measure in rounds[0][name]} for name in rounds[0]}
+                size = f"{count} tenants, {rows} rows"
+                self.compare(f"apply ten, {size}", best, ("ours", "floor"), limit)
+                psql, floor = best["psql"]["time"], best["floor"]["time"]
+                self.table.add(f"psql under xargs, {size}", psql, floor, None,
+                               "the floor beats it" if psql > floor else "THE FLOOR IS NO FLOOR")
+                self.compare(f"looked at, at head, {size}", best, ("look", "look floor"), 1.25)
                 if undo:
-                    self.table.add(f"undo three, {count} tenants, {rows} rows", best["undo"],
-                                   best["undo floor"], 1.25)
+                    self.compare(f"undo three, {size}", best, ("undo", "undo floor"), 1.25)
+
+    def run_undo(self):
+        """Measured with apply; alone, it brings apply along."""
+        if "apply" not in self.options.benches:
+            self.run_apply()
 
     def run_sql(self):
         """What the SQL alone adds, phase by phase; fingerprints apart."""
@@ -181,8 +212,15 @@ class Bench:
              str(self.migrations)], input="".join(f"{name}\n" for name in names), text=True,
             capture_output=True, check=True)
         print(done.stdout)
-        self.phases = done.stdout
         self.cluster.drop_tenants(names)
+        least = {line[:26].strip(): float(line[26:].split()[0])
+                 for line in done.stdout.splitlines() if line[26:].strip()[:1].isdigit()}
+        floor = least["floor: connect"] + least["floor: ten migrations"]
+        self.table.add("SQL of apply alone, one connection, no fingerprint (ms a tenant)",
+                       (floor + least["ours - floor"]) / 1000, floor / 1000)
+        self.table.fact("what a stamp adds to it, and a stamp with the fingerprint (ms a tenant)",
+                        f"{least['stamp'] / 1000:.1f}, "
+                        f"{least['stamp and fingerprint'] / 1000:.1f}")
 
     def make_big(self):
         """A tenant of about 200 MB: rows that compress about as well as an application's."""
@@ -205,19 +243,43 @@ class Bench:
             executable="/bin/bash", env=clean_environment())
         return time.monotonic() - begin
 
+    def processor(self, processes):
+        """CPU seconds so far of these processes, of what they waited for, and of our own commands;
+        the server's sessions count once they have ended."""
+        ticks = 0
+        for process in processes:
+            text = Path(f"/proc/{process.pid}/stat").read_text(encoding="utf-8")
+            ticks += sum(int(word) for word in text.rsplit(")", 1)[1].split()[11:15])
+        own = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return ticks / os.sysconf("SC_CLK_TCK") + own.ru_utime + own.ru_stime
+
+    def make_backup(self, fleet):
+        """Seconds from the order's acceptance to the rollout's end, by the coordinator's record:
+        a command with --wait only asks now and then how it goes, up to a second late."""
+        ordered = fleet.ok("backup", "create", "--select", "all", "--application", "bench", "--yes",
+                           "--wait", "-o", "json").json
+        told = rollouts.status(fleet, ordered["rollout"])
+        return (told["finished_us"] - told["created_us"]) / 1e6
+
     def run_backup(self):
         size = self.make_big()
+        self.cluster.run("CHECKPOINT")
         figures = []
         with self.fleet(["big"]) as fleet:
             fleet.push_bundle(self.migrations, "bench")
             rollouts.baseline(fleet, application="bench")
+            at_work = (self.cluster.server, fleet.coordinator, *fleet.agents.values())
             for _ in range(self.options.rounds):
-                begin = time.monotonic()
-                fleet.ok("backup", "create", "--select", "all", "--application", "bench", "--yes",
-                         "--wait")
-                figures.append((time.monotonic() - begin, self.plain_dump()))
-        self.table.add(f"backup of {size:.0f} MB, encrypted and read back (s)",
-                       min(ours for ours, _ in figures), min(floor for _, floor in figures), 1.15)
+                spent = [self.processor(at_work)]
+                ours = self.make_backup(fleet)
+                spent.append(self.processor(at_work))
+                floor = self.plain_dump()
+                spent.append(self.processor(at_work))
+                figures.append((ours, floor, spent[1] - spent[0], spent[2] - spent[1]))
+        best = [min(column) for column in zip(*figures)]
+        self.table.add(f"backup of {size:.0f} MB, encrypted and read back (s)", best[0], best[1],
+                       1.15)
+        self.table.add("the same, CPU of all processes and the server (s)", best[2], best[3])
 
     def swarm(self, fleet, agents, tenants, position):
         """A swarm that is online and has told its tenants; its process."""
@@ -297,7 +359,7 @@ class Bench:
     def run_head(self):
         names = self.tenants(100, self.options.tenants[0])
         self.floor("apply", names)
-        floor = self.floor("look", names) * 10000 / 1000
+        floor = self.floor("look", names)["time"] * 10000 / 1000
         self.cluster.drop_tenants(names)
 
         def order(fleet, process):

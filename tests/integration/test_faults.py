@@ -14,7 +14,7 @@ AGENT_POINTS = [
     "agent.change.committed", "agent.change.committed@3",
     "agent.piecewise.started", "agent.piecewise.executed", "agent.piecewise.done",
     "agent.journal.before-commit", "agent.journal.after-commit", "agent.journal.before-commit@3",
-    "agent.journal.after-commit@3", "agent.reports.sent",
+    "agent.journal.after-commit@3", "agent.job.ended", "agent.reports.sent",
 ]
 NO_POINT = {"recovery_point": {"policy": "none", "reason": "throwaway data"}}
 

@@ -1,8 +1,10 @@
 """What an operator reads of a rollout that rests: notes line by line, a bound by its name."""
+import shutil
+
 import pytest
 
-from lib import configs, migrations, rollouts
-from lib.fleet import Fleet
+from lib import configs, effects, gates, migrations, rollouts
+from lib.fleet import ONLINE, Fleet
 
 TENANTS = ["shop_0", "shop_1"]
 
@@ -55,7 +57,74 @@ def test_one_rollout_too_many(fleet, paused):
     fleet.ok("backup", "create", "--tenant", TENANTS[1])
 
 
+def trace(postgres, tenant):
+    """What a DBA would see move: the ledger's rows and the tenant's tables."""
+    return (postgres.run("SELECT h::text FROM drover.history h ORDER BY seq",
+                         tenant),
+            postgres.value("SELECT string_agg(relname, ',' ORDER BY relname) FROM pg_class"
+                           " WHERE relnamespace = 'public'::regnamespace", tenant))
+
+
+def test_look(fleet, paused, postgres):
+    """Inventory believes both at the target; one has drifted, and only a look finds it."""
+    for rollout in fleet.ok("rollout", "list", "-o", "json").json["rollouts"]:
+        rollouts.follow(fleet, rollout["rollout"])
+    postgres.run("SET ROLE tenant_owner; DROP TABLE a; DROP TABLE b", TENANTS[0])
+    spec = fleet.write_spec("shop", recovery_point={"policy": "none", "reason": "throwaway data"},
+                            on_failure="continue")
+    rollouts.assert_ends(fleet, rollouts.start(fleet, spec), "succeeded")
+    postgres.run("SET ROLE tenant_owner; CREATE TABLE by_hand (n int)", TENANTS[1])
+    before = [trace(postgres, tenant) for tenant in TENANTS]
+
+    believed = rollouts.assert_ends(fleet, rollouts.start(fleet, spec), "succeeded")
+    assert believed["evidence"]["inventory"] == 2
+    assert believed["evidence"]["verified"] == 0
+    shown = fleet.ok("rollout", "status", believed["rollout"]).out
+    assert "at target   0 verified, 2 from inventory (age " in shown
+
+    plan = fleet.ok("rollout", "plan", spec, "--look", "-o", "json").json
+    assert [row["name"] for row in plan["looked_at"]] == TENANTS
+    assert plan["passed_over"] == []
+    seen = rollouts.assert_ends(fleet, rollouts.start(fleet, spec, "--look"), "incomplete")
+    assert (seen["evidence"]["verified"], seen["evidence"]["inventory"]) == (1, 0)
+    assert seen["counts"]["not_needed"] == seen["counts"]["refused"] == 1
+    assert seen["touched"] == 0
+    failures = fleet.ok("rollout", "failures", seen["rollout"]).out
+    assert f"{TENANTS[1]} " in failures
+    assert "DRV-3025" in failures and "by_hand" in failures
+    report = fleet.ok("rollout", "report", seen["rollout"]).out
+    assert " | verified | " in report
+    assert [trace(postgres, tenant) for tenant in TENANTS] == before
+
+
 def test_agents_name_their_clusters(fleet, postgres):
     shown = fleet.ok("agents").out
     assert f" {postgres.name} " in shown
     assert "[" not in shown
+
+
+def test_a_job_that_is_sent_again_runs_once(folder, postgres):
+    """An agent is back, with nothing in hand and before its lease has ended, while what it began
+    still runs: the job comes again, and the tenant is changed once."""
+    tenant = "again_0"
+    postgres.create_tenants([tenant])
+    doors = gates.Gates(postgres)
+    with Fleet(folder / "again", {"one": [configs.cluster(postgres, [tenant])]}) as fleet:
+        fleet.push_bundle(gates.write(folder / "again" / "chain", 3, gated=[2]))
+        rollouts.baseline(fleet)
+        doors.shut(tenant)
+        rollout = rollouts.start(fleet, fleet.write_spec(
+            "shop", recovery_point={"policy": "none", "reason": "throwaway data"}))
+        doors.await_somebody(tenant)
+        fleet.agents["one"].kill()
+        shutil.rmtree(folder / "again" / "one" / "state")  # it does not know its own attempt
+        fleet.write_agent("one")
+        mark = fleet.coordinator.mark()
+        fleet.start_agent("one")
+        fleet.coordinator.wait_for_line(rf"{ONLINE}.*\bagent=one\b", after=mark)
+        assert rollouts.status(fleet, rollout)["state"] == "running"
+        doors.open_all()
+        rollouts.assert_ends(fleet, rollout, "succeeded")
+        effects.assert_applied_once(postgres, tenant, 3)
+        task = fleet.ok("rollout", "report", rollout, "-o", "json").json["tasks"][0]
+        assert task["attempts"] == 1

@@ -163,6 +163,7 @@ static const struct {
     {&TASK_MACHINE, 29},    /* an operator's retry */
     {&WAVE_MACHINE, 10},    /* an operator's retry */
     {&ROLLOUT_MACHINE, 17}, /* an operator's retry */
+    {&ROLLOUT_MACHINE, 21}, /* late evidence */
 };
 enum { REVIVING_COUNT = sizeof REVIVING / sizeof REVIVING[0] };
 

@@ -2,6 +2,12 @@
 
 Exactly-once is judged from these side effects alone: no ledger, no catalog, no report is asked.
 """
+import os
+import subprocess
+
+from lib import account
+from lib.process import clean_environment
+
 TRACE = "INSERT INTO public.trace (version, direction) VALUES ('{version}', '{direction}');\n"
 
 
@@ -50,3 +56,54 @@ def assert_nothing_left(postgres, database):
     assert postgres.value(
         "SELECT count(*) FROM pg_stat_activity WHERE datname = %s AND usename = 'drover'"
         " AND state LIKE 'idle in transaction%%'", database, values=(database,)) == 0
+
+
+def undo_outside(folder, number):
+    """Let the undo of a version that applies outside a transaction run outside one, too."""
+    version = f"V{number:03d}"
+    (folder / f"{version}__step_{number}.undo.sql").write_text(
+        "-- drover: transaction=none\n"
+        f"DROP INDEX CONCURRENTLY public.t{number}_v;\n"
+        f"DROP TABLE public.t{number};\n" + TRACE.format(version=version, direction="undo"))
+
+
+def tables(postgres, database):
+    """Names of the tables of the chain's migrations that stand there."""
+    return {row[0] for row in postgres.run(
+        "SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename ~ '^t[0-9]+$'",
+        database)}
+
+
+def assert_story(postgres, database, story):
+    """What was committed, in order: "V001 V002 -V002" is two applied, the second one undone.
+
+    The tables that stand there are those of the versions that were not undone, and nothing else
+    is left over.
+    """
+    steps = story.split()
+    expected = [(step.lstrip("-"), "undo" if step.startswith("-") else "apply") for step in steps]
+    assert traces(postgres, database) == expected, database
+    standing = {step for step, direction in expected if direction == "apply"}
+    standing -= {step for step, direction in expected if direction == "undo"}
+    assert tables(postgres, database) == {f"t{int(version[1:])}" for version in standing}, database
+    assert_nothing_left(postgres, database)
+
+
+def forget(postgres, database, story):
+    """Let a tenant's traces be these: rows are no schema, and the next test reads its own."""
+    postgres.run("TRUNCATE public.trace", database)
+    for version in story.split():
+        postgres.run(TRACE.format(version=version, direction="apply"), database)
+
+
+def contents(postgres, database):
+    """All that stands in a database, schema, rows and ledger, as pg_dump writes it: two that are
+    equal mean that nothing changed."""
+    argv = [str(postgres.programs / "pg_dump"), "-h", str(postgres.socket_folder), "-p",
+            str(postgres.port), "-U", "postgres", "-d", database]
+    done = subprocess.run(account.as_server_user(argv), env=clean_environment(), cwd=os.sep,
+                          capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    # Newer minor releases write a random word into two lines.
+    return [line for line in done.stdout.splitlines()
+            if not line.startswith(("\\restrict", "\\unrestrict"))]

@@ -41,3 +41,23 @@ def assert_ends(fleet, rollout, state):
         raise AssertionError(f"{last['state']}, not {state}: {last['reason']}\n{failures}\n"
                              f"{fleet.output()[-20000:]}")
     return last
+
+
+def await_status(fleet, rollout, holds):
+    """Ask until `holds` is true of the rollout's status; that status."""
+    end = time.monotonic() + FOLLOW_S
+    last = None
+    while time.monotonic() < end:
+        answer = fleet.drover("rollout", "status", rollout, "-o", "json")
+        if answer.code == 0:
+            last = answer.json
+            if holds(last):
+                return last
+        time.sleep(0.05)  # polling an event that only this command tells
+    raise AssertionError(f"rollout {rollout} does not come there: {last}\n{fleet.output()}")
+
+
+def tasks(fleet, rollout):
+    """A rollout's tasks by their tenant's name."""
+    report = fleet.ok("rollout", "report", rollout, "-o", "json").json
+    return {task["name"]: task for task in report["tasks"]}

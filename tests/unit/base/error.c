@@ -179,6 +179,27 @@ static void test_print(void **state) {
                               "HINT: this version of Drover does not do that yet\n");
 }
 
+static void print_hostile_names(void) {
+    error_t err;
+    (void)error_set(&err, ERROR_IO, "cannot read a\nHINT: forged\x1b[2J\xff\n  a selector\n  ^");
+    (void)error_context(&err, "in \xc2\x9b");
+    memcpy(err.constraint, "k\x07", 3);
+    error_print(&err, NULL);
+}
+
+/* Names of files reach messages: none of their bytes steers the terminal or makes a line of its
+ * own. What we set below a message, indented, stays a line. */
+static void test_print_shows_what_could_steer(void **state) {
+    (void)state;
+    char said[1024];
+    (void)said_by_child(print_hostile_names, said, sizeof said);
+    assert_string_equal(
+        said,
+        "DRV-1004 in \\u009b: cannot read a\\x0aHINT: forged\\x1b[2J\\xff\n  a selector\n  ^\n"
+        "CONSTRAINT: k\\x07\n"
+        "HINT: check that the path exists, its rights and the room on its disk\n");
+}
+
 static void ask_for_no_code(void) {
     (void)error_code_text((error_code_t)ERROR_COUNT);
 }
@@ -201,6 +222,7 @@ int main(void) {
         cmocka_unit_test(test_context_depth),
         cmocka_unit_test(test_line_fits_any_buffer),
         cmocka_unit_test(test_print),
+        cmocka_unit_test(test_print_shows_what_could_steer),
         cmocka_unit_test(test_codes_out_of_range),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

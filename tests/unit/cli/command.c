@@ -81,6 +81,11 @@ static void test_refuses(void **state) {
         {{"rollback", "r", "--method", "rstore"}, "did you mean 'restore'?"},
         {{"baseline", "--at", "empty", "--bundle", "b"}, "--select is missing"},
         {{"agents", "all"}, "drover agents: one argument too many: 'all'"},
+        {{"rollout", "stop", ""}, "drover rollout stop: the argument ROLLOUT is empty"},
+        {{"rollout", "status", ""}, "drover rollout status: the argument ROLLOUT is empty"},
+        {{"tenants", "--select", ""}, "--select is empty: give SELECTOR, or leave it out"},
+        {{"tenants", "--select="}, "--select is empty: give SELECTOR, or leave it out"},
+        {{"rollout", "retry", "r", "-t", "a", "-t", ""}, "--tenant is empty: give TENANT"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {

@@ -100,7 +100,7 @@ static void test_bad_lines(void **state) {
     assert_int_equal(
         RUN("bundle", "build", "@m", "-a", "app", "--out", "@x", "--major", "15", "--major", "15"),
         STATUS_ERROR);
-    assert_string_equal(err.message, "--major 15 is given twice");
+    assert_string_equal(err.message, "drover bundle build: --major 15 is given twice");
     assert_int_equal(RUN("doc", "poem"), STATUS_ERROR);
     assert_int_equal(err.code, ERROR_USAGE);
 }

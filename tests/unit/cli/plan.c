@@ -81,6 +81,27 @@ static void test_shows(void **state) {
     free(text);
 }
 
+static void test_looked_at(void **state) {
+    const output_t output = {.utc = true};
+    error_t err = {0};
+    buffer_t text = {0};
+    (void)state;
+    json_t *plan = json_loads("{\"kind\":\"forward\",\"totals\":{\"selected\":3,\"work\":1,"
+                              "\"look\":2,\"steps\":7},\"waves\":[{\"name\":\"rest\",\"tenants\":3,"
+                              "\"work\":1,\"look\":2}],\"looked_at\":[{\"name\":\"beta\"}]}",
+                              0, NULL);
+    assert_int_equal(plan_show(&output, plan, false, &text, &err), STATUS_OK);
+    has(buffer_string(&text), "3 tenants: 1 with work in 7 steps, 2 looked at, 0 passed over");
+    has(buffer_string(&text), "1 of 3 tenants with work, 2 looked at;");
+    has(buffer_string(&text), "\nlooked at: inventory says");
+    has(buffer_string(&text), "beta");
+    buffer_clear(&text);
+    plan_question(plan, &text);
+    assert_string_equal(buffer_string(&text), "start this forward on 3 tenants in 1 wave?");
+    buffer_free(&text);
+    json_decref(plan);
+}
+
 static void test_few_of_many(void **state) {
     const output_t output = {.utc = true};
     error_t err = {0};
@@ -193,9 +214,9 @@ static int tear_down(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_shows),     cmocka_unit_test(test_few_of_many),
-        cmocka_unit_test(test_question),  cmocka_unit_test(test_files),
-        cmocka_unit_test(test_bad_files),
+        cmocka_unit_test(test_shows),       cmocka_unit_test(test_looked_at),
+        cmocka_unit_test(test_few_of_many), cmocka_unit_test(test_question),
+        cmocka_unit_test(test_files),       cmocka_unit_test(test_bad_files),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

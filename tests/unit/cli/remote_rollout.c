@@ -59,6 +59,12 @@ static void test_plan(void **state) {
     json_decref(told);
     has(fake_asked(fake), "rollout.plan {\"spec\":" SPEC_JSON ",\"bundle\":\"b9\",\"sql\":false}");
     fake_run_free(&run);
+    run = RUN(fake, "rollout", "plan", "@spec", "--look");
+    has(fake_asked(fake), "rollout.plan {\"spec\":" SPEC_JSON ",\"look\":true,\"sql\":true}");
+    fake_run_free(&run);
+    run = RUN(fake, "rollout", "start", "@spec", "--look", "--yes");
+    has(fake_asked(fake), "rollout.start {\"spec\":" SPEC_JSON ",\"look\":true}");
+    fake_run_free(&run);
     fake_stop(&fake);
 }
 
@@ -92,6 +98,10 @@ static void test_saved_plan(void **state) {
     fake_run_free(&run);
     run = RUN(fake, "rollout", "start", "@plan", "--yes", "--bundle", "b1");
     assert_int_equal(run.err.code, ERROR_USAGE);
+    fake_run_free(&run);
+    run = RUN(fake, "rollout", "start", "@plan", "--yes", "--look");
+    assert_int_equal(run.err.code, ERROR_USAGE);
+    has(run.err.message, "--look");
     fake_run_free(&run);
     fake_stop(&fake);
 }

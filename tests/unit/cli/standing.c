@@ -82,6 +82,20 @@ static void test_show(void **state) {
     json_decref(status);
 }
 
+static void test_whose_word_it_is(void **state) {
+    const output_t plain = {0};
+    error_t err;
+    buffer_t text = {0};
+    (void)state;
+    json_t *status = json_loads("{\"rollout\":\"1f3a22c4\",\"counts\":{},\"evidence\":"
+                                "{\"verified\":2,\"inventory\":7,\"age_us\":120000000}}",
+                                0, NULL);
+    assert_int_equal(standing_show(&plain, status, &text, &err), STATUS_OK);
+    has(&text, "at target   2 verified, 7 from inventory (age 2m 0s at most)\n");
+    buffer_free(&text);
+    json_decref(status);
+}
+
 static void test_advice_of_a_success(void **state) {
     json_t *status = json_pack("{s:s,s:s,s:s,s:i}", "rollout", "1f3a22c4", "kind", "forward",
                                "state", "succeeded", "touched", 3);
@@ -186,9 +200,13 @@ static void test_changes(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ends),    cmocka_unit_test(test_show),
-        cmocka_unit_test(test_block),   cmocka_unit_test(test_block_of_many_waves),
-        cmocka_unit_test(test_changes), cmocka_unit_test(test_advice_of_a_success),
+        cmocka_unit_test(test_ends),
+        cmocka_unit_test(test_show),
+        cmocka_unit_test(test_block),
+        cmocka_unit_test(test_block_of_many_waves),
+        cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_whose_word_it_is),
+        cmocka_unit_test(test_advice_of_a_success),
     };
     (void)setlocale(LC_ALL, "C.UTF-8");
     return cmocka_run_group_tests(tests, NULL, NULL);

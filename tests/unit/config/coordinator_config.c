@@ -31,6 +31,7 @@ static void test_good(void **state) {
     assert_int_equal(config->heartbeat_us, 2 * US_PER_S);
     assert_int_equal(config->clock_skew_max_us, 60 * US_PER_S);
     assert_int_equal(config->limits.rollouts, 100);
+    assert_int_equal(config->limits.agents, 10000);
     assert_int_equal(config->limits.commit_batch, 512);
     assert_int_equal(config->timeouts.drain_us, 30 * US_PER_S);
     assert_int_equal(config->log_level, LOG_DEBUG);

@@ -38,6 +38,7 @@ static void test_good(void **state) {
     assert_int_equal(spec->recovery_point.policy, SPEC_RECOVERY_DUMP);
     assert_int_equal(spec->recovery_point.trial_restore, SPEC_TRIAL_CANARY);
     assert_int_equal(spec->attempts, 3);
+    assert_false(spec->look);
     assert_int_equal(rollout_spec_budget(spec, 10), 1);
     assert_int_equal(rollout_spec_budget(spec, 1000), 20);
     assert_int_equal(spec_wave_percent_of(rollout_spec_wave(spec, 2), 41), 11);
@@ -53,7 +54,8 @@ static void test_canonical(void **state) {
         "application: app\nbundle: 0a1b\nselect: \"a=\\\"x y\\\"\"\n"
         "waves: [{name: one, percent: 0.5, select: \"!b\", max_parallel: 4, "
         "max_parallel_per_cluster: 2}]\n"
-        "recovery_point: {trial_restore: sample, sample_percent: 12.25%}\nunreachable: count\n",
+        "recovery_point: {trial_restore: sample, sample_percent: 12.25%}\nunreachable: count\n"
+        "look: true\n",
     };
     (void)state;
     for (size_t i = 0; i < sizeof TEXTS / sizeof TEXTS[0]; i++) {
@@ -72,6 +74,8 @@ static void test_canonical(void **state) {
             fail_msg("%s\n%s", err.message, buffer_string(&first));
         }
         rollout_spec_print(again, &second);
+        assert_int_equal(spec->look, i == 2);
+        assert_int_equal(again->look, spec->look);
         assert_string_equal(buffer_string(&first), buffer_string(&second));
         rollout_spec_destroy(&spec);
         rollout_spec_destroy(&again);
@@ -109,6 +113,7 @@ static void test_bad(void **state) {
         {"timeout: 2h", "recovery_point: {sample_percent: 5%}", "belongs to 'trial_restore"},
         {"timeout: 2h", "unreachable: ignore", "'ignore' is none of wait, skip, count"},
         {"on_failure: continue", "on_failure: rollback", "did you mean 'rollback_wave'?"},
+        {"timeout: 2h", "look: perhaps", "'perhaps' is"},
         {"timeout: 2h", "attempts: 0", "'attempts' is 0, outside 1 to 100"},
     };
     (void)state;

@@ -207,6 +207,54 @@ static void test_findings_print(void **state) {
     fixture_close(&fixture);
 }
 
+static void test_odd_bytes_are_shown_escaped(void **state) {
+    (void)state;
+    fixture_t fixture;
+    fixture_open(&fixture);
+    fixture_put_trio(&fixture, "V001__a", "a");
+    fixture_put(&fixture, "V001__a.sql", "SELECT 1;\n\xff\x1b[2J\n");
+    fixture_put(&fixture, "V002__\n\x1b\xff.sql", "");
+    const directory_t *directory = fixture_load(&fixture);
+    const finding_t *name = finding_of(&directory->findings, RULE_FILE_NAME, "lower-case letters");
+    assert_string_equal(name->file, "V002__\\x0a\\x1b\\xff.sql");
+    assert_non_null(strstr(name->message, "'V002__\\x0a\\x1b\\xff.sql'"));
+    CLEANUP(buffer_free) buffer_t out = {0};
+    finding_print(finding_of(&directory->findings, RULE_ENCODING, "0xff"), &out);
+    assert_string_equal(buffer_string(&out),
+                        "V001__a.sql:2:1: error: byte 0xff is no valid UTF-8 [encoding]\n"
+                        "    ? [2J\n"
+                        "    ^\n");
+    error_t err;
+    assert_int_equal(finding_list_refuse(&directory->findings, &err), STATUS_ERROR);
+    assert_string_equal(err.message,
+                        "2 findings, the first: V001__a.sql:2:1: byte 0xff is no valid "
+                        "UTF-8 [encoding]");
+    fixture_close(&fixture);
+}
+
+static void test_what_is_no_file(void **state) {
+    (void)state;
+    fixture_t fixture;
+    fixture_open(&fixture);
+    fixture_put_trio(&fixture, "V001__a", "a");
+    char path[512];
+    (void)snprintf(path, sizeof path, "%s/V001__a.check.sql", fixture.path);
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_string_equal(
+        finding_of(&fixture_load(&fixture)->findings, RULE_FILE_NAME, "is a directory")->file,
+        "V001__a.check.sql");
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(symlink("nowhere", path), 0);
+    directory_t *directory = NULL;
+    error_t err;
+    assert_int_equal(directory_load(fixture.path, NULL, &directory, &err), STATUS_ERROR);
+    assert_int_equal(err.code, ERROR_IO);
+    assert_null(directory);
+    assert_string_equal(err.message, "cannot read V001__a.check.sql: No such file or directory");
+    assert_non_null(strstr(err.context[0], fixture.path));
+    fixture_close(&fixture);
+}
+
 static void test_findings_are_bounded(void **state) {
     (void)state;
     CLEANUP(finding_list_free) finding_list_t list = {0};
@@ -231,6 +279,8 @@ int main(void) {
         cmocka_unit_test(test_nul_large_and_strange_files),
         cmocka_unit_test(test_ten_thousand_parentheses),
         cmocka_unit_test(test_findings_print),
+        cmocka_unit_test(test_odd_bytes_are_shown_escaped),
+        cmocka_unit_test(test_what_is_no_file),
         cmocka_unit_test(test_findings_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -5,6 +5,7 @@
  */
 #include "common/base/cleanup.h"
 #include "common/crypto/random.h"
+#include "common/postgres/fingerprint_kinds.h"
 #include "tests/unit/postgres/print.h"
 #include "tests/unit/postgres/scratch.h"
 
@@ -149,6 +150,16 @@ static void wrong_readings_are_refused(void **state) {
     PQfinish(conn);
 }
 
+/* A rare catalog that is asked for by another's number would seem to hold something, or nothing. */
+static void an_empty_database_holds_nothing_rare(void **state) {
+    (void)state;
+    PQfinish(join_database("empty", true));
+    print_t print = look("empty");
+    const uint64_t shared = UINT64_C(1) << BIT_SUBSCRIPTION; /* the rich one's shows everywhere */
+    assert_int_equal(print.stamp.mask & ~shared, 0);
+    free(print.text);
+}
+
 static void check_stamp(PGconn *conn, const char *sql, bool changes) {
     PQclear(print_run(conn, "BEGIN"));
     print_t before = print_take(conn, NULL);
@@ -197,6 +208,7 @@ int main(void) {
         cmocka_unit_test(a_dump_and_restore_changes_nothing),
         cmocka_unit_test(exceptions_leave_out_what_they_name),
         cmocka_unit_test(wrong_readings_are_refused),
+        cmocka_unit_test(an_empty_database_holds_nothing_rare),
         cmocka_unit_test(the_stamp_follows_what_matters),
     };
     return cmocka_run_group_tests(tests, start, stop);

@@ -39,6 +39,19 @@ static void differences_are_named_narrowly(void **state) {
           "view public.v: added\n");
 }
 
+/* The line that says that an object exists goes where the object gets a line of its own. */
+static void who_exists_is_not_missing(void **state) {
+    (void)state;
+    check("index public.i\t\tcolumns\tL\tid\n"
+          "table public.orders\t\towner\tS\tann\n"
+          "table public.orders\t\trow security\tL\tt\n"
+          "table public.orders\tcolumn id\ttype\tL\tint\n"
+          "table public.orders\tcolumn note\tnot null\tL\tt\n"
+          "table public.orders\tcolumn note\tposition\tS\t2\n"
+          "table public.orders\tcolumn note\ttype\tL\ttext\n",
+          NULL, "table public.orders: row security: added; is t\n");
+}
+
 static void options_narrow_and_bound(void **state) {
     (void)state;
     check(is, &(fingerprint_diff_options_t){.logical_only = true, .most = 2},
@@ -59,6 +72,7 @@ static void other_texts_are_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(differences_are_named_narrowly),
+        cmocka_unit_test(who_exists_is_not_missing),
         cmocka_unit_test(options_narrow_and_bound),
         cmocka_unit_test(other_texts_are_refused),
     };

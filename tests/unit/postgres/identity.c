@@ -55,6 +55,35 @@ static identity_t ask(connection_t *c, bool ledger) {
     return identity;
 }
 
+/* Where the login is the owner, where the owner does not exist, and where it is another's. */
+static void owners_are_told_apart(void **state) {
+    (void)state;
+    static const struct {
+        const char *owner;
+        bool member, superuser;
+    } owners[] = {
+        {NULL, true, false},      {"drover", true, false}, {"owner", true, false},
+        {"nobody", false, false}, {"12", false, false},    {"postgres", false, true},
+    };
+    for (size_t i = 0; i < sizeof owners / sizeof owners[0]; i++) {
+        CLEANUP(buffer_free) buffer_t sql = {0};
+        CLEANUP(connection_answer_free) connection_answer_t answer = {0};
+        static identity_t id;
+        error_t err = {0};
+        identity_sql(&sql, &(identity_ask_t){.owner = owners[i].owner});
+        assert_int_equal(connection_run(session, buffer_string(&sql), 5000, &answer, &err),
+                         STATUS_OK);
+        assert_int_equal(identity_read(answer.results, answer.count, &id, &err), STATUS_OK);
+        assert_int_equal(id.owner_member, owners[i].member);
+        assert_int_equal(id.owner_superuser, owners[i].superuser);
+        char oid[24];
+        (void)snprintf(oid, sizeof oid, "%lld", (long long)id.database_oid);
+        assert_string_equal(scratch_run(session, "SELECT oid FROM pg_database WHERE datname = "
+                                                 "current_database()"),
+                            oid);
+    }
+}
+
 static error_code_t judge(const identity_t *identity, identity_rules_t rules) {
     error_t err = {0};
     return identity_judge(identity, &rules, &err) == STATUS_OK ? ERROR_NONE : err.code;
@@ -144,8 +173,14 @@ static void rights_are_judged(void **state) {
     id.owner_member = false;
     assert_int_equal(judge(&id, (identity_rules_t){0}), ERROR_DB_RIGHTS);
     id = ask(session, true);
-    id.owner_superuser = true;
+    assert_false(id.owner_superuser);
+    (void)scratch_run(super, "ALTER ROLE owner SUPERUSER");
+    id = ask(session, true);
+    (void)scratch_run(super, "ALTER ROLE owner NOSUPERUSER");
+    assert_true(id.owner_superuser);
+    assert_false(id.superuser);
     assert_int_equal(judge(&id, (identity_rules_t){0}), ERROR_DB_SUPERUSER);
+    assert_int_equal(judge(&id, (identity_rules_t){.allow_superuser = true}), ERROR_NONE);
     id = ask(session, true);
     id.server_version = 120000;
     assert_int_equal(judge(&id, (identity_rules_t){0}), ERROR_DB_TOO_OLD);
@@ -227,6 +262,7 @@ int main(void) {
         cmocka_unit_test(tenant_is_read_in_one_go),
         cmocka_unit_test(bare_database_is_an_answer_too),
         cmocka_unit_test(clone_is_recognised),
+        cmocka_unit_test(owners_are_told_apart),
         cmocka_unit_test(rights_are_judged),
         cmocka_unit_test(schema_of_another_is_refused),
         cmocka_unit_test(read_only_is_refused_where_it_matters),

@@ -52,6 +52,12 @@ static print_t take(PGconn *conn, const fingerprint_exceptions_t *exceptions, bo
     must(fingerprint_sql(&scope, &sql, &err), &err);
     PGresult *result = print_run(conn, buffer_string(&sql));
     must(fingerprint_from_result(result, &scope, exceptions, &print.digests, &text, &err), &err);
+    fingerprint_stamp_t same = {0};
+    must(fingerprint_stamp_from_result(result, &scope, &same, &err), &err);
+    if (!same.complete || strcmp(same.text, print.stamp.text) != 0) {
+        fprintf(stderr, "the fingerprint's own stamp is %s, not %s\n", same.text, print.stamp.text);
+        abort();
+    }
     PQclear(result);
     PQclear(print_run(conn, "ROLLBACK TO print"));
     print.text = buffer_take(&text);

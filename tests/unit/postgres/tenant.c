@@ -66,6 +66,15 @@ void tenant_baseline(tenant_t *tenant, connection_t *c) {
     tenant->head = row;
 }
 
+static transaction_way_t way_of(const tenant_t *tenant) {
+    if (!tenant->chain) {
+        return TRANSACTION_PLAIN;
+    }
+    bool same = ident_equal(&tenant->prepared_token.incarnation, &tenant->token.incarnation) &&
+                tenant->prepared_token.epoch == tenant->token.epoch;
+    return tenant->prepared && same ? TRANSACTION_PREPARED : TRANSACTION_PREPARES;
+}
+
 static status_t open_and_run(tenant_t *tenant, connection_t *c, const char *script,
                              tenant_run_t *run) {
     CLEANUP(buffer_free) buffer_t sql = {0};
@@ -77,9 +86,12 @@ static status_t open_and_run(tenant_t *tenant, connection_t *c, const char *scri
                                  .search_path = "\"$user\", public",
                                  .lock_timeout_ms = 2000,
                                  .reset_session = true,
-                                 .server_version = connection_server_version(c)};
+                                 .server_version = connection_server_version(c),
+                                 .way = way_of(tenant),
+                                 .login = tenant->login};
     transaction_opened_t opened = {0};
     transaction_sql_open(&sql, &begin);
+    tenant->prepared = false; /* until a record has seen them */
     buffer_text(&sql, script);
     connection_request_t request = {.sql = buffer_string(&sql),
                                     .discard_rows = true,
@@ -102,14 +114,17 @@ static status_t record(tenant_t *tenant, connection_t *c, const ledger_row_t *ro
                        tenant_run_t *run) {
     CLEANUP(buffer_free) buffer_t sql = {0};
     CLEANUP(connection_answer_free) connection_answer_t answer = {0};
-    transaction_record_t what = {row, run->xid, tenant->owner, tenant->login};
+    transaction_record_t what = {row, run->xid, tenant->owner, tenant->login, tenant->chain};
     transaction_sql_record(&sql, &what);
+    transaction_sql_guard(&sql);
     status_t ran = connection_run(c, buffer_string(&sql), PATIENCE_MS, &answer, &run->err);
     if (ran != STATUS_OK && answer.lost) {
         return STATUS_ERROR;
     }
     TRY(transaction_read_record(answer.results, answer.count, &what, &run->err));
     run->recorded = true;
+    tenant->prepared = tenant->chain && transaction_still_prepared(answer.results, answer.count);
+    tenant->prepared_token = tenant->token;
     return STATUS_OK;
 }
 

@@ -18,6 +18,9 @@ typedef struct tenant {
     sign_secret_t secret;
     const char *login;
     const char *owner;
+    bool chain;    /* fence and record are prepared by the first migration, executed by the next */
+    bool prepared; /* they are, in the session that tenant_apply used last … */
+    fence_token_t prepared_token; /* … with this token */
 } tenant_t;
 
 /* Install the schema, stamp the tenant, establish the fence, write the baseline. Aborts on

@@ -127,12 +127,16 @@ static void script_that_leaves_its_role(void **state) {
     refused("DO $$ BEGIN EXECUTE 'RESET ROLE'; END $$", ERROR_TRANSACTION_ESCAPED);
     refused("DO $$ BEGIN EXECUTE 'SET ROLE drover'; END $$", ERROR_TRANSACTION_ESCAPED);
     refused("SELECT set_config('role', 'none', true)", ERROR_TRANSACTION_ESCAPED);
-    refused("SET SESSION AUTHORIZATION postgres", ERROR_DB_RIGHTS);
+    refused("SET SESSION AUTHORIZATION postgres", ERROR_TRANSACTION_ESCAPED);
 }
 
 static void script_that_goes_for_the_ledger(void **state) {
     (void)state;
-    refused("DELETE FROM drover.history", ERROR_DB_RIGHTS);
+    refused("DELETE FROM drover.history", ERROR_TRANSACTION_ESCAPED);
+    /* Another schema is another's, whatever it begins with. */
+    (void)scratch_run(other, "CREATE SCHEMA drover_not");
+    refused("CREATE TABLE drover_not.t ()", ERROR_DB_RIGHTS);
+    (void)scratch_run(other, "DROP SCHEMA drover_not");
     refused("DO $$ BEGIN RESET ROLE; DELETE FROM drover.history; END $$",
             ERROR_TRANSACTION_ESCAPED);
     refused("DO $$ BEGIN RESET ROLE; TRUNCATE drover.history; END $$", ERROR_TRANSACTION_ESCAPED);
@@ -143,7 +147,13 @@ static void script_that_goes_for_the_ledger(void **state) {
             "DELETE FROM drover.history WHERE seq = 1; SET ROLE owner; END $$",
             ERROR_LEDGER_EDITED);
     refused("DO $$ BEGIN RESET ROLE; DELETE FROM drover.fence; SET ROLE owner; END $$",
-            ERROR_FENCED);
+            ERROR_TRANSACTION_ESCAPED);
+    refused("DO $$ BEGIN RESET ROLE; DROP TRIGGER append_only ON drover.history; SET ROLE owner; "
+            "END $$",
+            ERROR_TRANSACTION_ESCAPED);
+    refused("DO $$ BEGIN RESET ROLE; ALTER TABLE drover.history ENABLE TRIGGER append_only; "
+            "SET ROLE owner; END $$",
+            ERROR_TRANSACTION_ESCAPED);
 }
 
 static void script_that_releases_our_locks(void **state) {
@@ -205,7 +215,7 @@ static void moved_head_and_missing_fence(void **state) {
  * in a savepoint. */
 static const char *appended(const ledger_row_t *row, const char *xid, const char *login) {
     CLEANUP(buffer_free) buffer_t sql = {0};
-    transaction_record_t what = {row, xid, NULL, login};
+    transaction_record_t what = {row, xid, NULL, login, false};
     transaction_sql_record(&sql, &what);
     CLEANUP(connection_answer_free) connection_answer_t answer = {0};
     error_t err = {0};

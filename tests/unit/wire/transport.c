@@ -191,6 +191,24 @@ static void test_oversize(void **state) {
     dialer_destroy(&b.dialer);
 }
 
+/* The bound itself still fits: what one side lets out the other takes in. */
+static void test_largest(void **state) {
+    server_t *server = *state;
+    client_t a = {0};
+    char *big = calloc(1, LIMIT_MESSAGE_BYTES);
+    pair_dial(server, &a, &agent_a);
+    pair_connect_and_say(server, &a, "hello");
+    error_t err = {0};
+    assert_int_equal(dialer_send(a.dialer, big, LIMIT_MESSAGE_BYTES, &err), STATUS_OK);
+    pair_await_count(server, &server->received, 2);
+    assert_int_equal(listener_send(server->listener, &agent_a.key, big, LIMIT_MESSAGE_BYTES, &err),
+                     STATUS_OK);
+    pair_await_count(server, &a.received, 1);
+    assert_int_equal(a.events[DIALER_DISCONNECTED], 0);
+    free(big);
+    dialer_destroy(&a.dialer);
+}
+
 static void test_more_than_one_frame(void **state) {
     server_t *server = *state;
     void *raw = raw_client(server, "CURVE", 4);
@@ -338,6 +356,7 @@ int main(void) {
         PAIR_TEST(test_newest_connection_wins),
         PAIR_TEST(test_removed_key_is_out_at_once),
         PAIR_TEST(test_oversize),
+        PAIR_TEST(test_largest),
         PAIR_TEST(test_more_than_one_frame),
         PAIR_TEST(test_peer_that_does_not_read),
         PAIR_TEST(test_gone_peer_is_noticed),

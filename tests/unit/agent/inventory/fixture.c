@@ -28,7 +28,8 @@ static void on_tenants(void *context) {
 
 static void begin(bench_t *bench) {
     error_t err = {0};
-    inventory_callbacks_t callbacks = {bench, on_cluster, on_tenants};
+    inventory_callbacks_t callbacks = {
+        .context = bench, .cluster_changed = on_cluster, .tenants_changed = on_tenants};
     must(journal_open(bench->folder, &bench->journal, &err), &err);
     must(inventory_new(bench->config, bench->journal, &callbacks, &bench->inventory, &err), &err);
 }

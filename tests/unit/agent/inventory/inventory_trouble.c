@@ -49,6 +49,25 @@ static void shell(const char *format, ...) {
     assert_int_equal(system(command), 0);
 }
 
+/* One that was read once is known by its own id after a restart, though nobody gets in then. */
+static void test_restart_beside_a_shut_tenant(void **state) {
+    (void)state;
+    bench_t bench;
+    scratch_database(&scratch, "shut_later");
+    ident_t id = stamp("shut_later"); /* by another agent: this journal promised it nothing */
+    start(&bench, "user: drover", "    tenants: {pattern: shut_later}\n");
+    bench_settle(&bench);
+    assert_true(ident_equal(&bench_tenant(&bench, "shut_later")->tenant, &id));
+    (void)scratch_run(super, "ALTER DATABASE shut_later CONNECTION LIMIT 0");
+    bench_restart(&bench);
+    bench_settle(&bench);
+    bench_telling_t told = bench_tell(&bench, true, 500, "shut_later");
+    assert_string_not_equal(told.said.problem_code, "");
+    assert_true(ident_equal(&told.said.id, &id));
+    (void)scratch_run(super, "ALTER DATABASE shut_later CONNECTION LIMIT -1");
+    bench_stop(&bench);
+}
+
 /* One database wants a password, and gets a wrong one. */
 static void test_password(void **state) {
     (void)state;
@@ -279,9 +298,13 @@ static void test_other_server(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_password),    cmocka_unit_test(test_clone),
-        cmocka_unit_test(test_rights),      cmocka_unit_test(test_full_house),
-        cmocka_unit_test(test_server_away), cmocka_unit_test(test_other_server),
+        cmocka_unit_test(test_restart_beside_a_shut_tenant),
+        cmocka_unit_test(test_password),
+        cmocka_unit_test(test_clone),
+        cmocka_unit_test(test_rights),
+        cmocka_unit_test(test_full_house),
+        cmocka_unit_test(test_server_away),
+        cmocka_unit_test(test_other_server),
         cmocka_unit_test(test_standby),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

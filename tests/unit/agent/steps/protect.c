@@ -14,6 +14,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 static void set_kind(run_t *run, const char *kind) {
@@ -32,6 +33,16 @@ static void refused(run_t *run, error_code_t code) {
 static int trials(void) {
     return atoi(room_sql("postgres", "SELECT count(*) FROM pg_database WHERE datname LIKE "
                                      "'drover\\_trial\\_%'"));
+}
+
+static size_t backups(void) {
+    backup_list_t list = {0};
+    error_t err = {0};
+    backup_trust_t trust = {.keys = &room_tenant()->key, .count = 1};
+    assert_int_equal(backup_list_read(room.store, &room_tenant()->id, &trust, &list, &err), 0);
+    size_t count = list.count;
+    backup_list_free(&list);
+    return count;
 }
 
 static void test_dump_is_readable(void **state) {
@@ -101,6 +112,26 @@ static void test_killed_trial_is_cleared(void **state) {
     run_destroy(&run);
 }
 
+/* An attempt that goes on after its agent was killed finds the backup that it had taken. */
+static void test_one_backup_an_attempt(void **state) {
+    (void)state;
+    ident_t first = room_backup(false);
+    ident_t other = room_backup(false);
+    assert_int_equal(backups(), 2);
+    run_t *run = room_run(JOB_KIND_BACKUP);
+    run->what.attempt = first;
+    load_begin(run, protect_begin);
+    room_expect(run, JOB_EVENT_DONE);
+    assert_non_null(strstr(run->notes, "had taken before it was interrupted"));
+    run_destroy(&run);
+    assert_int_equal(backups(), 2);
+    run = room_run(JOB_KIND_BACKUP_CHECK);
+    run->what.recovery_reference = other;
+    protect_check_begin(run);
+    room_expect(run, JOB_EVENT_DONE);
+    run_destroy(&run);
+}
+
 /* A type of somebody else's is dumped, and cannot be given back to its owner; a trial may do
  * without the owner, so it is verified all the same. */
 static void test_trial_of_foreign_type(void **state) {
@@ -128,6 +159,7 @@ static void test_trial_that_differs(void **state) {
     assert_non_null(strstr(run->notes, "drift"));
     assert_int_equal(trials(), 0);
     run_destroy(&run);
+    assert_int_equal(backups(), 0); /* nobody was told of it, and nobody may count on it */
 }
 
 static void test_foreign_trial_name(void **state) {
@@ -225,6 +257,87 @@ static void test_what_is_lacking(void **state) {
     run_destroy(&run);
 }
 
+/* Neither a file in the store, nor a change in the tenant or beside it. */
+static void assert_nothing_done(void) {
+    char command[256];
+    (void)snprintf(command, sizeof command, "! find %s -type f | grep .", room.store);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(trials(), 0);
+    assert_string_equal(room_login_sql("acme", "SELECT count(*) FROM drover.history"), "2");
+    assert_string_equal(room_login_sql("acme", "SELECT encode(row_digest, 'hex') FROM "
+                                               "drover.history ORDER BY seq DESC LIMIT 1"),
+                        digest_text(&room_tenant()->head.digest, (char[DIGEST_TEXT_SIZE]){0}));
+    assert_string_equal(room_sql("acme", "SELECT count(*) FROM public.orders WHERE id <= 500"),
+                        "500");
+}
+
+/* The dump fails with this code and these words, says so of the tenant, and nothing was done. */
+static void refused_saying(error_code_t code, const char *part) {
+    char line[1024];
+    run_t *run = room_run(JOB_KIND_FORWARD);
+    load_begin(run, protect_begin);
+    assert_true(room_drive(run, -1));
+    assert_int_not_equal(run->over_event, JOB_EVENT_DONE);
+    assert_int_equal(run->error.code, code);
+    (void)error_line(&run->error, line, sizeof line);
+    if (strstr(line, part) == NULL || strstr(line, "taking the recovery point of acme") == NULL) {
+        fail_msg("'%s' does not say '%s' of acme", line, part);
+    }
+    run_destroy(&run);
+    assert_nothing_done();
+}
+
+static void write_tool(const char *folder, const char *name, const char *text) {
+    char path[160];
+    (void)snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *script = fopen(path, "w");
+    assert_non_null(script);
+    (void)fputs(text, script);
+    (void)fclose(script);
+    assert_int_equal(chmod(path, 0755), 0);
+}
+
+/* pg_dump missing, older than the server, or no pg_dump at all, in the folder of the major. */
+static void test_wrong_pg_dump(void **state) {
+    (void)state;
+    static char major[] = "15", folder[128];
+    static yaml_pair_t tool = {major, folder};
+    char part[512];
+    (void)snprintf(folder, sizeof folder, "%s/tools", room.folder);
+    assert_int_equal(mkdir(folder, 0755), 0);
+    room.config.tools = (yaml_map_t){.items = &tool, .count = 1};
+    (void)snprintf(part, sizeof part, "cannot run %s/pg_dump: No such file or directory", folder);
+    refused_saying(ERROR_BACKUP_TOOL, part);
+    write_tool(folder, "pg_dump", "#!/bin/sh\necho 'pg_dump (PostgreSQL) 14.19'\n");
+    (void)snprintf(part, sizeof part, "%s/pg_dump is of major 14, the server is of major 15",
+                   folder);
+    refused_saying(ERROR_BACKUP_TOOL, part);
+    write_tool(folder, "pg_dump", "#!/bin/sh\necho 'pg_dump (PostgreSQL) 15.1'\n");
+    refused_saying(ERROR_BACKUP_TOOL, "in which a dump may run code: update it");
+    write_tool(folder, "pg_dump", "#!/bin/sh\necho 'some other program'\n");
+    refused_saying(ERROR_BACKUP_TOOL, "does not say its version");
+    assert_int_equal(chmod(strcat(strcpy(part, folder), "/pg_dump"), 0644), 0);
+    refused_saying(ERROR_BACKUP_TOOL, "/pg_dump: Permission denied");
+    room.config.tools.count = 0;
+}
+
+/* A limit on the size of files fails write(2) where a full disk would, for root too. */
+static void test_disk_full(void **state) {
+    (void)state;
+    struct rlimit before;
+    char part[128];
+    (void)room_sql("acme", "INSERT INTO public.orders SELECT g, md5(g::text) FROM "
+                           "generate_series(1000, 40000) AS g");
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &before), 0);
+    struct rlimit small = {.rlim_cur = 100000, .rlim_max = before.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+    (void)snprintf(part, sizeof part, "cannot write %s/", room.store);
+    refused_saying(ERROR_DISK_FULL, part);
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &before), 0);
+    (void)room_backup(true); /* and once there is room */
+    assert_string_equal(room.told.verified, "verified");
+}
+
 static void test_check(void **state) {
     (void)state;
     char path[4096];
@@ -260,16 +373,6 @@ static void test_check(void **state) {
     room_expect(run, JOB_EVENT_FAILED);
     assert_int_equal(run->error.code, ERROR_BACKUP_CORRUPT);
     run_destroy(&run);
-}
-
-static size_t backups(void) {
-    backup_list_t list = {0};
-    error_t err = {0};
-    backup_trust_t trust = {.keys = &room_tenant()->key, .count = 1};
-    assert_int_equal(backup_list_read(room.store, &room_tenant()->id, &trust, &list, &err), 0);
-    size_t count = list.count;
-    backup_list_free(&list);
-    return count;
 }
 
 static void prune(job_event_t event) {
@@ -308,12 +411,15 @@ int main(int argc, char **argv) {
         TEST(test_dump_is_readable),
         TEST(test_trial_is_verified),
         TEST(test_killed_trial_is_cleared),
+        TEST(test_one_backup_an_attempt),
         TEST(test_foreign_trial_name),
         TEST(test_trial_of_foreign_type),
         TEST(test_trial_that_differs),
         TEST(test_none),
         TEST(test_external),
         TEST(test_what_is_lacking),
+        TEST(test_wrong_pg_dump),
+        TEST(test_disk_full),
         TEST(test_check),
         TEST(test_prune),
     };

@@ -113,6 +113,9 @@ static void test_twice_from_one_backup(void **state) {
     ident_t backup = room_backup(false);
     write_since();
     restore(&backup);
+    char earlier[64];
+    (void)snprintf(earlier, sizeof earlier, "%s", kept());
+    assert_true(earlier[0] != '\0');
     write_since();
     run_t *run = restore_run(&backup);
     run->what.generation_floor = 2;
@@ -120,6 +123,8 @@ static void test_twice_from_one_backup(void **state) {
     restore_begin(run);
     room_expect(run, JOB_EVENT_DONE);
     assert_int_equal(run->standing.generation, 3);
+    assert_non_null(strstr(run->notes, "1 kept by earlier restores of this tenant"));
+    assert_non_null(strstr(run->notes, earlier));
     run_destroy(&run);
     assert_restored(3);
 }

@@ -116,6 +116,28 @@ static void test_drift(void **state) {
     assert_string_equal(ask("drift", "SELECT count(*) FROM drover.history"), "4");
 }
 
+/* A tenant where nothing is to be done is compared all the same: a look has no other answer. */
+static void test_drift_at_the_target(void **state) {
+    (void)state;
+    stage_job_t job = make_tenant("settled");
+    job.kind = JOB_KIND_FORWARD;
+    job.target = 3;
+    stage_expect(&stage, &job, JOB_DONE);
+    stage_expect(&stage, &job, JOB_NOT_NEEDED);
+    (void)ask("settled", "COMMENT ON TABLE public.customers IS 'by hand'; SELECT 1");
+    run_t *run = stage_run(&stage, &job);
+    assert_int_equal(stage_play(run), JOB_NOT_NEEDED);
+    assert_non_null(strstr(run->notes, "by hand"));
+    run_destroy(&run);
+    (void)ask("settled", "ALTER TABLE public.customers ADD COLUMN smuggled int; SELECT 1");
+    run = stage_run(&stage, &job);
+    assert_int_equal(stage_play(run), JOB_REFUSED);
+    assert_int_equal(run->error.code, ERROR_TENANT_DRIFT);
+    assert_non_null(strstr(run->notes, "smuggled"));
+    run_destroy(&run);
+    assert_string_equal(ask("settled", "SELECT count(*) FROM drover.history"), "4");
+}
+
 static void test_ledger_edited(void **state) {
     (void)state;
     stage_job_t job = make_tenant("edited");
@@ -186,6 +208,60 @@ static void test_failing_check(void **state) {
     stage_expect(&stage, &job, JOB_DONE);
 }
 
+/* Somebody's unfinished index was there before the baseline, so that it is no drift; the index of a
+ * partitioned table may be INVALID for long. */
+static void test_invalid_index(void **state) {
+    (void)state;
+    scratch_database(&stage.scratch, "unfit");
+    (void)ask("unfit", "CREATE TABLE public.u (a int); CREATE INDEX u_a ON public.u (a);"
+                       "CREATE TABLE public.p (a int) PARTITION BY RANGE (a);"
+                       "CREATE TABLE public.p1 PARTITION OF public.p DEFAULT;"
+                       "CREATE INDEX p_a ON ONLY public.p (a);"
+                       "UPDATE pg_index SET indisvalid = false WHERE indexrelid = "
+                       "'public.u_a'::regclass; SELECT 1");
+    stage_job_t job = {
+        .kind = JOB_KIND_BASELINE, .database = "unfit", .tenant = random_ident(), .target = 0};
+    stage_expect(&stage, &job, JOB_DONE);
+    job.kind = JOB_KIND_FORWARD;
+    job.target = 1;
+    run_t *run = stage_run(&stage, &job);
+    assert_int_equal(stage_play(run), JOB_REFUSED);
+    assert_int_equal(run->error.code, ERROR_INVALID_INDEX);
+    assert_non_null(strstr(run->error.message, "public.u_a"));
+    run_destroy(&run);
+    assert_string_equal(ask("unfit", "SELECT count(*) FROM drover.history"), "1");
+    job.tenant = random_ident();
+    job.database = "parted";
+    job.kind = JOB_KIND_BASELINE;
+    job.target = 0;
+    scratch_database(&stage.scratch, "parted");
+    assert_string_equal(ask("parted", "CREATE TABLE public.p (a int) PARTITION BY RANGE (a);"
+                                      "CREATE TABLE public.p1 PARTITION OF public.p DEFAULT;"
+                                      "CREATE INDEX p_a ON ONLY public.p (a);"
+                                      "SELECT count(*) FROM pg_index WHERE NOT indisvalid"),
+                        "1");
+    stage_expect(&stage, &job, JOB_DONE);
+    job.kind = JOB_KIND_FORWARD;
+    job.target = 1;
+    stage_expect(&stage, &job, JOB_DONE);
+}
+
+/* A database's owner may store any text as its search_path; it is never taken for SQL. */
+static void test_path_is_no_sql(void **state) {
+    (void)state;
+    scratch_database(&stage.scratch, "pathed");
+    (void)ask("pathed", "SELECT set_config('search_path', "
+                        "'public,x;create/**/table/**/public.intruder()', false);"
+                        "ALTER DATABASE pathed SET search_path FROM CURRENT; SELECT 1");
+    stage_job_t job = {
+        .kind = JOB_KIND_BASELINE, .database = "pathed", .tenant = random_ident(), .target = 0};
+    stage_expect(&stage, &job, JOB_DONE);
+    job.kind = JOB_KIND_FORWARD;
+    job.target = 10;
+    stage_expect(&stage, &job, JOB_DONE);
+    assert_string_equal(ask("pathed", "SELECT to_regclass('public.intruder') IS NULL"), "t");
+}
+
 /* Another session holds a table that the next migration alters: retried, then given back whole. */
 static void test_locked_table(void **state) {
     (void)state;
@@ -214,10 +290,13 @@ int main(void) {
         cmocka_unit_test(test_second_tenant_uses_the_shape),
         cmocka_unit_test(test_no_baseline),
         cmocka_unit_test(test_drift),
+        cmocka_unit_test(test_drift_at_the_target),
         cmocka_unit_test(test_ledger_edited),
         cmocka_unit_test(test_stale_token),
         cmocka_unit_test(test_busy_tenant),
         cmocka_unit_test(test_failing_check),
+        cmocka_unit_test(test_invalid_index),
+        cmocka_unit_test(test_path_is_no_sql),
         cmocka_unit_test(test_locked_table),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

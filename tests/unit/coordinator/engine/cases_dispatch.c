@@ -109,6 +109,45 @@ static void test_fifo(void **state) {
 }
 
 /* No more ids than were brought, whatever the room. */
+/* A retry went back to the first wave while the second is at its bound: what the second has queued
+ * does not stand in the way. */
+static void test_full_wave_blocks_no_other(void **state) {
+    (void)state;
+    stage_t stage;
+    stage_open(&stage);
+    rollout_t *rollout = stage_start(
+        &stage,
+        &(rollout_plan_t){.number = 1,
+                          .wave_count = 2,
+                          .waves = {{.count = 2, .budget = 2}, {.count = 4, .parallel = 1}}});
+    assert_int_equal(stage_room(&stage, 1, 10), 2);
+    stage_report(&stage, rollout, 0, TASK_EVENT_FAILED);
+    stage_report(&stage, rollout, 1, TASK_EVENT_FAILED);
+    assert_wave(rollout, 1, WAVE_OPEN);
+    assert_int_equal(stage_room(&stage, 1, 10), 1);
+    assert_task(rollout, 2, TASK_DISPATCHED);
+    stage_retry(&stage, rollout, STAGE_ALL);
+    const agent_key_t agent = stage_agent(1);
+    assert_true(engine_has_ready(stage.engine, &agent));
+    assert_int_equal(stage_room(&stage, 1, 1), 1);
+    assert_task(rollout, 0, TASK_DISPATCHED);
+    assert_int_equal(stage_room(&stage, 1, 10), 1);
+    assert_task(rollout, 1, TASK_DISPATCHED);
+    assert_false(engine_has_ready(stage.engine, &agent));
+    /* those that were passed over kept their places */
+    stage_report(&stage, rollout, 2, TASK_EVENT_DONE);
+    assert_int_equal(stage_room(&stage, 1, 10), 1);
+    assert_task(rollout, 3, TASK_DISPATCHED);
+    stage_report(&stage, rollout, 0, TASK_EVENT_DONE);
+    stage_report(&stage, rollout, 1, TASK_EVENT_DONE);
+    for (uint32_t i = 3; i < 6; i++) {
+        stage_report(&stage, rollout, i, TASK_EVENT_DONE);
+        (void)stage_room(&stage, 1, 10);
+    }
+    assert_rollout(rollout, ROLLOUT_SUCCEEDED);
+    stage_close(&stage);
+}
+
 static void test_fresh_ids_bound(void **state) {
     (void)state;
     stage_t stage;
@@ -131,6 +170,7 @@ case_list_t cases_dispatch(void) {
         cmocka_unit_test(test_only_the_holder),
         cmocka_unit_test(test_rollbacks_first_then_in_order),
         cmocka_unit_test(test_fifo),
+        cmocka_unit_test(test_full_wave_blocks_no_other),
         cmocka_unit_test(test_fresh_ids_bound),
     };
     return (case_list_t){ITEMS, sizeof ITEMS / sizeof ITEMS[0]};

@@ -211,7 +211,7 @@ static void test_later_wave_reverts(void **state) {
     assert_rollout(rollout, ROLLOUT_REVERTING);
     stage_report(&stage, rollout, 0, TASK_EVENT_DONE);
     stage_report(&stage, rollout, 2, TASK_EVENT_DONE);
-    assert_rollout(rollout, ROLLOUT_FAILED);
+    assert_rollout(rollout, ROLLOUT_REVERTING);
     assert_int_equal(stage_count(&stage, EFFECT_ROLL_BACK), 1);
     for (size_t i = 0; i < stage.effects.count; i++) {
         if (stage.effects.items[i].kind == EFFECT_ROLL_BACK) {

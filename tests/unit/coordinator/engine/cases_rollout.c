@@ -138,13 +138,16 @@ static void test_rollback_with_nothing_in_hand(void **state) {
     rollout_t *rollout = stage_start(&stage, &REVERTING_PLAN);
     (void)stage_room(&stage, 1, 1);
     stage_report(&stage, rollout, 0, TASK_EVENT_FAILED);
-    assert_rollout(rollout, ROLLOUT_FAILED);
+    assert_rollout(rollout, ROLLOUT_REVERTING);
     assert_int_equal(stage_count(&stage, EFFECT_ROLL_BACK), 1);
     for (size_t i = 0; i < stage.effects.count; i++) {
         if (stage.effects.items[i].kind == EFFECT_ROLL_BACK) {
             assert_int_equal(stage.effects.items[i].wave, 0);
         }
     }
+    stage_ask(&stage, EVENT_REVERTED, rollout);
+    assert_rollout(rollout, ROLLOUT_FAILED);
+    assert_string_equal(rollout->reason, "the wave failed and is rolled back");
     assert_task(rollout, 1, TASK_SKIPPED);
     assert_task(rollout, 5, TASK_SKIPPED);
     assert_wave(rollout, 0, WAVE_CANCELLED);
@@ -163,15 +166,84 @@ static void test_rollback_waits_for_jobs(void **state) {
     assert_rollout(rollout, ROLLOUT_REVERTING);
     assert_int_equal(stage_count(&stage, EFFECT_SEND_CANCEL), 2);
     assert_int_equal(stage_count(&stage, EFFECT_ROLL_BACK), 0);
-    assert_task(rollout, 3, TASK_SKIPPED);
+    assert_task(rollout, 3, TASK_READY);
+    assert_int_equal(stage_room(&stage, 1, 10), 0);
     stage_report_touched(&stage, rollout, 1, TASK_EVENT_DONE);
     assert_rollout(rollout, ROLLOUT_REVERTING);
     stage_report(&stage, rollout, 2, TASK_EVENT_CANCELLED);
     assert_task(rollout, 2, TASK_SKIPPED);
-    assert_rollout(rollout, ROLLOUT_FAILED);
+    assert_rollout(rollout, ROLLOUT_REVERTING);
     assert_int_equal(stage_count(&stage, EFFECT_ROLL_BACK), 1);
+    stage_ask(&stage, EVENT_REVERTED, rollout);
+    assert_rollout(rollout, ROLLOUT_FAILED);
+    assert_task(rollout, 3, TASK_SKIPPED);
     stage_report(&stage, rollout, 2, TASK_EVENT_DONE); /* late: nothing more comes of it */
     assert_int_equal(stage.effects.count, 0);
+    stage_close(&stage);
+}
+
+/* Whoever was to start the rollback could not: an operator decides, and the rollout is as whole as
+ * any that is paused. */
+static void test_rollback_that_cannot_start(void **state) {
+    (void)state;
+    stage_t stage;
+    stage_open(&stage);
+    rollout_t *rollout = stage_start(&stage, &REVERTING_PLAN);
+    (void)stage_room(&stage, 1, 2);
+    stage_report(&stage, rollout, 0, TASK_EVENT_FAILED);
+    stage_report(&stage, rollout, 1, TASK_EVENT_DONE);
+    assert_int_equal(stage_count(&stage, EFFECT_ROLL_BACK), 1);
+    stage_step(&stage,
+               &(event_t){.kind = EVENT_UNREVERTED, .rollout = rollout->id, .words = "sad"});
+    assert_rollout(rollout, ROLLOUT_PAUSED);
+    assert_string_equal(rollout->reason,
+                        "the wave failed, and its rollback could not be started by itself: sad");
+    assert_int_equal(rollout->finished_us, 0);
+    assert_wave(rollout, 0, WAVE_FAILED);
+    assert_task(rollout, 2, TASK_READY);
+    /* tried again, it fails again, and the rollback is asked for again */
+    stage_retry(&stage, rollout, STAGE_ALL);
+    assert_rollout(rollout, ROLLOUT_RUNNING);
+    assert_int_equal(stage_room(&stage, 1, 1), 1);
+    stage_report(&stage, rollout, rollout->tasks[0].state == TASK_DISPATCHED ? 0 : 2,
+                 TASK_EVENT_FAILED);
+    assert_int_equal(stage_count(&stage, EFFECT_ROLL_BACK), 1);
+    stage_ask(&stage, EVENT_UNREVERTED, rollout);
+    /* or the failures are accepted, and it goes on to its end */
+    stage_ask(&stage, EVENT_RESUME, rollout);
+    assert_rollout(rollout, ROLLOUT_RUNNING);
+    finish_ready(&stage, rollout);
+    finish_ready(&stage, rollout);
+    assert_wave(rollout, 1, WAVE_PASSED);
+    assert_rollout(rollout, ROLLOUT_INCOMPLETE);
+    stage_close(&stage);
+}
+
+/* Word of the last outstanding tenant makes an incomplete rollout whole. */
+static void test_late_word_completes(void **state) {
+    (void)state;
+    stage_t stage;
+    stage_open(&stage);
+    rollout_t *rollout = stage_start(
+        &stage, &(rollout_plan_t){.number = 1,
+                                  .unreachable = UNREACHABLE_SKIP,
+                                  .waves = {{.count = 3, .on_failure = ON_FAILURE_CONTINUE}}});
+    (void)stage_room(&stage, 1, 3);
+    stage_report(&stage, rollout, 0, TASK_EVENT_DONE);
+    stage_tick(&stage, LEASE_SECONDS + 1, 0);
+    stage_tick(&stage, REACH_SECONDS + 1, 0);
+    assert_task(rollout, 1, TASK_OUTSTANDING);
+    assert_task(rollout, 2, TASK_OUTSTANDING);
+    assert_rollout(rollout, ROLLOUT_INCOMPLETE);
+    int64_t ended_us = rollout->finished_us;
+    stage_tick(&stage, 5, 1);
+    stage_report(&stage, rollout, 1, TASK_EVENT_DONE);
+    assert_rollout(rollout, ROLLOUT_INCOMPLETE); /* one is still missing */
+    assert_int_equal(rollout->finished_us, ended_us);
+    stage_report(&stage, rollout, 2, TASK_EVENT_NOT_NEEDED);
+    assert_rollout(rollout, ROLLOUT_SUCCEEDED);
+    assert_int_equal(rollout->finished_us, stage.now_us);
+    assert_int_equal(rollout->short_of, 0);
     stage_close(&stage);
 }
 
@@ -236,6 +308,8 @@ static void test_wave_fails_under_pause(void **state) {
     stage_report(&stage, rollout, 0, TASK_EVENT_FAILED);
     assert_rollout(rollout, ROLLOUT_REVERTING);
     stage_report(&stage, rollout, 1, TASK_EVENT_FAILED);
+    assert_int_equal(stage_count(&stage, EFFECT_ROLL_BACK), 1);
+    stage_ask(&stage, EVENT_REVERTED, rollout);
     assert_rollout(rollout, ROLLOUT_FAILED);
     stage_close(&stage);
 }
@@ -255,6 +329,23 @@ static void test_stop_with_nothing_in_hand(void **state) {
     assert_task(rollout, 1, TASK_SKIPPED);
     assert_wave(rollout, 0, WAVE_CANCELLED);
     assert_int_equal(stage_room(&stage, 1, 10), 0);
+    stage_close(&stage);
+}
+
+/* What fails for a passing reason then is not tried again, and waits for nobody. */
+static void test_passing_failure_while_stopping(void **state) {
+    (void)state;
+    stage_t stage;
+    stage_open(&stage);
+    rollout_t *rollout = stage_start(&stage, &(rollout_plan_t){.number = 1, .waves = {{2}}});
+    (void)stage_room(&stage, 1, 2);
+    stage_ask(&stage, EVENT_STOP, rollout);
+    stage_report(&stage, rollout, 0, TASK_EVENT_TRANSIENT);
+    assert_rollout(rollout, ROLLOUT_STOPPING);
+    stage_report_touched(&stage, rollout, 1, TASK_EVENT_TRANSIENT);
+    assert_rollout(rollout, ROLLOUT_STOPPED);
+    assert_task(rollout, 0, TASK_SKIPPED);
+    assert_task(rollout, 1, TASK_FAILED);
     stage_close(&stage);
 }
 
@@ -310,7 +401,8 @@ static void test_stop_while_reverting(void **state) {
     (void)stage_room(&stage, 1, 2);
     stage_report(&stage, rollout, 1, TASK_EVENT_UNKNOWN);
     stage_report(&stage, rollout, 0, TASK_EVENT_FAILED); /* unknown is no longer waited for */
-    assert_rollout(rollout, ROLLOUT_FAILED);
+    assert_rollout(rollout, ROLLOUT_REVERTING);
+    assert_task(rollout, 1, TASK_OUTSTANDING);
     assert_int_equal(stage_count(&stage, EFFECT_ROLL_BACK), 1);
     stage_close(&stage);
 
@@ -329,21 +421,21 @@ static void test_stop_while_reverting(void **state) {
 /* What makes no sense in a state changes nothing. */
 static void test_refusals(void **state) {
     (void)state;
-    static const event_kind_t ASKS[] = {EVENT_START, EVENT_PAUSE, EVENT_RESUME, EVENT_STOP,
-                                        EVENT_RETRY};
+    static const event_kind_t ASKS[] = {EVENT_START, EVENT_PAUSE,    EVENT_RESUME,    EVENT_STOP,
+                                        EVENT_RETRY, EVENT_REVERTED, EVENT_UNREVERTED};
     static const struct {
         rollout_state_t state;
         uint32_t refused; /* set of indexes in ASKS */
     } CASES[] = {
-        {ROLLOUT_PLANNED, IN(1) | IN(2) | IN(4)},
-        {ROLLOUT_RUNNING, IN(0) | IN(2) | IN(4)},
-        {ROLLOUT_PAUSED, IN(0) | IN(1) | IN(4)},
-        {ROLLOUT_STOPPING, IN(0) | IN(1) | IN(2) | IN(4)},
+        {ROLLOUT_PLANNED, IN(1) | IN(2) | IN(4) | IN(5) | IN(6)},
+        {ROLLOUT_RUNNING, IN(0) | IN(2) | IN(4) | IN(5) | IN(6)},
+        {ROLLOUT_PAUSED, IN(0) | IN(1) | IN(4) | IN(5) | IN(6)},
+        {ROLLOUT_STOPPING, IN(0) | IN(1) | IN(2) | IN(4) | IN(5) | IN(6)},
         {ROLLOUT_REVERTING, IN(0) | IN(1) | IN(2) | IN(4)},
-        {ROLLOUT_STOPPED, IN(0) | IN(1) | IN(2) | IN(3) | IN(4)},
-        {ROLLOUT_SUCCEEDED, IN(0) | IN(1) | IN(2) | IN(3) | IN(4)},
-        {ROLLOUT_INCOMPLETE, IN(0) | IN(1) | IN(2) | IN(3) | IN(4)},
-        {ROLLOUT_FAILED, IN(0) | IN(1) | IN(2) | IN(3) | IN(4)},
+        {ROLLOUT_STOPPED, IN(0) | IN(1) | IN(2) | IN(3) | IN(4) | IN(5) | IN(6)},
+        {ROLLOUT_SUCCEEDED, IN(0) | IN(1) | IN(2) | IN(3) | IN(4) | IN(5) | IN(6)},
+        {ROLLOUT_INCOMPLETE, IN(0) | IN(1) | IN(2) | IN(3) | IN(4) | IN(5) | IN(6)},
+        {ROLLOUT_FAILED, IN(0) | IN(1) | IN(2) | IN(3) | IN(4) | IN(5) | IN(6)},
     };
     for (size_t c = 0; c < sizeof CASES / sizeof CASES[0]; c++) {
         stage_t stage;
@@ -422,10 +514,13 @@ case_list_t cases_rollout(void) {
         cmocka_unit_test(test_failure_pauses_and_resume_forgives),
         cmocka_unit_test(test_rollback_with_nothing_in_hand),
         cmocka_unit_test(test_rollback_waits_for_jobs),
+        cmocka_unit_test(test_rollback_that_cannot_start),
+        cmocka_unit_test(test_late_word_completes),
         cmocka_unit_test(test_a_rollback_never_rolls_back),
         cmocka_unit_test(test_pause),
         cmocka_unit_test(test_wave_fails_under_pause),
         cmocka_unit_test(test_stop_with_nothing_in_hand),
+        cmocka_unit_test(test_passing_failure_while_stopping),
         cmocka_unit_test(test_stop_with_jobs_in_hand),
         cmocka_unit_test(test_stop_twice),
         cmocka_unit_test(test_stop_while_reverting),

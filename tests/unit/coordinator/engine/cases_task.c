@@ -175,6 +175,24 @@ static void test_back_while_stopping(void **state) {
     stage_close(&stage);
 }
 
+/* The rollout ended without them: an agent that never heard of it is told when it is back. */
+static void test_back_after_a_stop(void **state) {
+    (void)state;
+    stage_t stage;
+    stage_open(&stage);
+    rollout_t *rollout = stage_start(&stage, &(rollout_plan_t){.number = 1, .waves = {{2}}});
+    (void)stage_room(&stage, 1, 2);
+    stage_tick(&stage, LEASE_SECONDS, 0);
+    assert_task(rollout, 0, TASK_UNKNOWN);
+    stage_ask(&stage, EVENT_STOP, rollout);
+    assert_rollout(rollout, ROLLOUT_STOPPED);
+    assert_task(rollout, 0, TASK_OUTSTANDING);
+    stage_in_hand(&stage, 1, rollout, (task_range_t){.first = 0, .count = 1});
+    assert_int_equal(stage_count(&stage, EFFECT_SEND_CANCEL), 1); /* the other one never arrived */
+    assert_int_equal(stage_count(&stage, EFFECT_SEND_JOB), 0);
+    stage_close(&stage);
+}
+
 static void out_of_reach(unreachable_policy_t policy, const task_state_t wanted[4]) {
     stage_t stage;
     stage_open(&stage);
@@ -337,6 +355,7 @@ case_list_t cases_task(void) {
         cmocka_unit_test(test_outstanding_then_evidence),
         cmocka_unit_test(test_silent_then_back),
         cmocka_unit_test(test_back_while_stopping),
+        cmocka_unit_test(test_back_after_a_stop),
         cmocka_unit_test(test_out_of_reach),
         cmocka_unit_test(test_never_seen),
         cmocka_unit_test(test_gone),

@@ -99,6 +99,9 @@ static void judge(history_t *history, event_kind_t kind) {
         if (rollout_state_is_final(rollout->state)) {
             assert_int_equal(rollout->in_flight, 0);
             assert_true(rollout->finished_us != 0);
+            for (uint32_t i = 0; i < rollout->task_count; i++) {
+                assert_true(task_state_is_final(rollout->tasks[i].state));
+            }
         }
         if (rollout->state == ROLLOUT_SUCCEEDED) {
             assert_int_equal(rollout->short_of, 0);
@@ -255,6 +258,18 @@ static event_kind_t play(history_t *history) {
     return EVENT_TICK;
 }
 
+/* What the caller does with EFFECT_ROLL_BACK: a rollback starts, or cannot. */
+static void answer_reverts(history_t *history, bool always) {
+    for (uint32_t r = 0; r < ROLLOUTS; r++) {
+        const rollout_t *rollout = history->rollouts[r];
+        if (rollout->state == ROLLOUT_REVERTING && rollout->in_flight == 0) {
+            bool starts = always || chance(history, 2) == 0;
+            stage_ask(&history->stage, starts ? EVENT_REVERTED : EVENT_UNREVERTED, rollout);
+            assert_rollout(rollout, starts ? ROLLOUT_FAILED : ROLLOUT_PAUSED);
+        }
+    }
+}
+
 static bool all_over(const history_t *history) {
     bool over = true;
     for (uint32_t r = 0; r < ROLLOUTS; r++) {
@@ -287,6 +302,7 @@ static void come_to_an_end(history_t *history) {
         }
         stage_tick(stage, 20, 2);
         judge(history, EVENT_TICK);
+        answer_reverts(history, true);
     }
     assert_true(all_over(history));
 }
@@ -298,6 +314,7 @@ static uint64_t play_history(uint32_t seed) {
     for (int i = 0; i < EVENTS; i++) {
         event_kind_t kind = play(&history);
         judge(&history, kind);
+        answer_reverts(&history, false);
         watch_budgets(&history, watch);
     }
     come_to_an_end(&history);

@@ -5,7 +5,7 @@
 
 #include <sys/stat.h>
 
-enum { CHUNK = 1000 };
+enum { CHUNK = 1000, LARGE_CHUNK = 512 * 1024, LARGE = 5 * 1024 * 1024 };
 
 static void write_file(const char *folder, const char *name, const char *text) {
     char path[256];
@@ -16,9 +16,21 @@ static void write_file(const char *folder, const char *name, const char *text) {
     assert_int_equal(fclose(file), 0);
 }
 
+static bundle_t *build(const char *folder) {
+    error_t err = {0};
+    CLEANUP(directory_destroy_p) directory_t *directory = NULL;
+    bundle_t *bundle = NULL;
+    bundle_options_t options = {.application = "shop"};
+    assert_int_equal(directory_load(folder, &(statement_options_t){0}, &directory, &err),
+                     STATUS_OK);
+    if (bundle_build(directory, &options, &bundle, &err) != STATUS_OK) {
+        fail_msg("%s", err.message);
+    }
+    return bundle;
+}
+
 /* A bundle of one migration, or two, whose first makes a table of this name. */
 static bundle_t *make_bundle(world_t *world, const char *table, bool two) {
-    error_t err = {0};
     char folder[128];
     char text[128];
     (void)snprintf(folder, sizeof folder, "%s/m-%s-%d", world->folder, table, two);
@@ -31,17 +43,23 @@ static bundle_t *make_bundle(world_t *world, const char *table, bool two) {
         write_file(folder, "V002__two.sql", "CREATE TABLE two (id int);\n");
         write_file(folder, "V002__two.undo.sql", "DROP TABLE two;\n");
     }
-    CLEANUP(directory_destroy_p) directory_t *directory = NULL;
-    bundle_t *bundle = NULL;
-    bundle_options_t options = {.application = "shop"};
-    assert_int_equal(directory_load(folder, &(statement_options_t){0}, &directory, &err),
-                     STATUS_OK);
-    if (bundle_build(directory, &options, &bundle, &err) != STATUS_OK) {
-        fail_msg("%s", err.message);
-    }
-    return bundle;
+    return build(folder);
 }
 
+/* One whose first migration is past what is proved on the loop. */
+static bundle_t *make_large_bundle(world_t *world, char letter) {
+    char folder[128];
+    (void)snprintf(folder, sizeof folder, "%s/large-%c", world->folder, letter);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    CLEANUP(free_p) char *text = malloc(LARGE + 1);
+    assert_non_null(text);
+    memset(text, letter, LARGE);
+    memcpy(text, "SELECT '", 8);
+    memcpy(text + LARGE - 3, "';\n", 4);
+    write_file(folder, "V001__one.sql", text);
+    write_file(folder, "V001__one.undo.sql", "SELECT 1;\n");
+    return build(folder);
+}
 static const Drover__Answer *put(world_t *world, const bundle_t *bundle, uint64_t offset,
                                  size_t size) {
     static uint32_t number = 100;
@@ -63,9 +81,10 @@ static const Drover__Answer *put(world_t *world, const bundle_t *bundle, uint64_
 /* Push it whole; the last answer. */
 static const Drover__Answer *push(world_t *world, const bundle_t *bundle) {
     size_t total = bundle_bytes(bundle).size;
+    size_t chunk = total > LARGE ? LARGE_CHUNK : CHUNK;
     const Drover__Answer *answer = NULL;
-    for (size_t at = 0; at < total; at += CHUNK) {
-        answer = put(world, bundle, at, total - at < CHUNK ? total - at : CHUNK);
+    for (size_t at = 0; at < total; at += chunk) {
+        answer = put(world, bundle, at, total - at < chunk ? total - at : chunk);
     }
     return answer;
 }
@@ -111,6 +130,28 @@ static void test_push_and_want(void **state) {
     assert_int_equal(chunk->offset, 7);
     assert_int_equal(chunk->data.len, bytes.size - 7);
     assert_memory_equal(chunk->data.data, bytes.bytes + 7, bytes.size - 7);
+}
+
+/* Its proof runs beside the loop; what it says is the same. */
+static void test_large_ones(void **state) {
+    world_t *world = *state;
+    CLEANUP(bundle_destroy_p) bundle_t *first = make_large_bundle(world, 'a');
+    CLEANUP(bundle_destroy_p) bundle_t *edited = make_large_bundle(world, 'b');
+    actor_dial(&world->operator);
+    const Drover__Answer *answer = push(world, first);
+    assert_string_equal(answer->code, "");
+    assert_non_null(strstr(answer->document, "\"complete\": true"));
+    assert_true(is_known(world, first));
+    assert_int_equal(audit_count(world, "bundle.push"), 1);
+    answer = push(world, edited);
+    assert_string_equal(answer->code, error_code_text(ERROR_BUNDLE_CHANGED));
+    assert_false(is_known(world, edited));
+    /* the same again is no news, and leaves nothing behind */
+    answer = push(world, first);
+    assert_string_equal(answer->code, "");
+    char command[256];
+    (void)snprintf(command, sizeof command, "test $(ls %s | wc -l) = 1", world->bundles);
+    assert_int_equal(system(command), 0);
 }
 
 static void test_unknown_bundle_is_told_so(void **state) {
@@ -191,6 +232,7 @@ static void test_chunk_past_its_total_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_push_and_want),
+        TEST(test_large_ones),
         TEST(test_unknown_bundle_is_told_so),
         TEST(test_edited_file_is_refused_with_both_digests),
         TEST(test_wrong_bytes_are_refused),

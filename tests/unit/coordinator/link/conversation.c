@@ -2,6 +2,8 @@
  * conversation.c: hello → inventory → room → job → reports → ack, with everything lost, doubled or
  * restarted in between.
  */
+#include "common/crypto/random.h"
+#include "coordinator/store/store_audit.h"
 #include "tests/unit/coordinator/link/world.h"
 
 #define WELCOME DROVER__KIND__KIND_WELCOME
@@ -18,10 +20,11 @@ static void get_going(world_t *world) {
     (void)await_message(&world->a, JOBS, 1);
 }
 
-static void done(actor_t *actor) {
+static void done_at(actor_t *actor, const ident_t *tenant) {
     Drover__ApplicationSeen state = DROVER__APPLICATION_SEEN__INIT;
     Drover__Report report =
         report_of(actor, DROVER__STEP__STEP_VERIFY, DROVER__OUTCOME__OUTCOME_DONE, true);
+    report.tenant = tenant != NULL ? field_of_ident(tenant) : report.tenant;
     state.application = field_of_text("shop");
     state.version = field_of_text("V002");
     state.generation = 1;
@@ -29,6 +32,10 @@ static void done(actor_t *actor) {
     state.ledger_sequence = 9;
     report.state = &state;
     say_report(actor, &report);
+}
+
+static void done(actor_t *actor) {
+    done_at(actor, NULL);
 }
 
 static void test_welcome_names_the_run_and_its_leases(void **state) {
@@ -209,6 +216,38 @@ static void hello_in_hand(actor_t *actor, bool has_it) {
     (void)await_message(actor, WELCOME, 1);
 }
 
+static status_t is_about_the_job(void *context, const audit_row_t *row, error_t *err) {
+    (void)err;
+    const actor_t *actor = context;
+    char job[IDENT_TEXT_SIZE];
+    ident_t tenant = tenant_id(0);
+    assert_true(ident_equal(&row->tenant, &tenant));
+    assert_non_null(strstr(row->detail, ident_text(&actor->job, job)));
+    assert_non_null(strstr(row->detail, "which the catalog does not know: verify, at V002"));
+    return STATUS_OK;
+}
+
+/* As after a restore of the catalog: evidence is kept and acknowledged, and an operator finds it in
+ * the audit log under the tenant; no rollout is there to follow it. */
+static void test_report_of_an_unknown_job_is_kept_and_told(void **state) {
+    world_t *world = *state;
+    error_t err = {0};
+    get_going(world);
+    world->a.job = random_ident();
+    world->a.attempt = random_ident();
+    ident_t tenant = tenant_id(0);
+    done_at(&world->a, &tenant);
+    assert_int_equal(world->a.last[DROVER__KIND__KIND_REPORTS_ACK]->reports_ack->number, 1);
+    assert_int_equal(report_count(world, 0), 1);
+    assert_int_equal(audit_count(world, "report.foreign"), 1);
+    audit_page_t page = {.action = "report.foreign", .limit = 10};
+    assert_int_equal(store_audit_each(world->store, &page, is_about_the_job, &world->a, &err),
+                     STATUS_OK);
+    rollout_t *rollout = stored_rollout(world);
+    assert_int_equal(rollout->tasks[0].state, TASK_DISPATCHED);
+    rollout_destroy(&rollout);
+}
+
 static void test_restart_sends_again_what_the_agent_lacks(void **state) {
     world_t *world = *state;
     get_going(world);
@@ -285,6 +324,60 @@ static void test_failed_transaction_changes_nothing_and_asks_for_hello(void **st
     rollout_destroy(&rollout);
 }
 
+/* An operator sees that nobody rolls the wave back, why, and what to type. */
+static void assert_waits_for_an_operator(world_t *world, const char *why) {
+    char command[128];
+    char id[IDENT_TEXT_SIZE];
+    rollout_t *rollout = stored_rollout(world);
+    assert_int_equal(rollout->state, ROLLOUT_PAUSED);
+    assert_int_equal(rollout->finished_us, 0);
+    (void)snprintf(command, sizeof command, "%s; order it with 'drover rollback %.8s'", why,
+                   ident_text(&rollout->id, id));
+    assert_non_null(strstr(rollout->reason, command));
+    rollout_destroy(&rollout);
+    assert_int_equal(engine_rollout_count(*hub_engine(world->hub)), 1);
+}
+
+static void test_rollback_that_is_refused_pauses(void **state) {
+    world_t *world = *state;
+    world->rollbacks_refused = true;
+    get_going(world);
+    Drover__Report failed =
+        report_of(&world->a, DROVER__STEP__STEP_APPLY, DROVER__OUTCOME__OUTCOME_FAILED, true);
+    say_report(&world->a, &failed);
+    assert_int_equal(world->rollbacks, 1);
+    assert_waits_for_an_operator(world, "V002 has no undo");
+}
+
+static bool rollback_was_asked_for(world_t *world) {
+    return world->rollbacks > 0;
+}
+
+/* What breaks a transaction is not tried again when the agent says all of it anew. */
+static void test_rollback_that_breaks_pauses(void **state) {
+    world_t *world = *state;
+    world->rollbacks_break = true;
+    get_going(world);
+    Drover__Report failed =
+        report_of(&world->a, DROVER__STEP__STEP_APPLY, DROVER__OUTCOME__OUTCOME_FAILED, true);
+    Drover__Report *list[] = {&failed};
+    Drover__Reports reports = DROVER__REPORTS__INIT;
+    reports.state = field_of_ident(&world->a.state);
+    reports.n_reports = 1;
+    reports.reports = list;
+    actor_send(&world->a, DROVER__KIND__KIND_REPORTS, &reports.base);
+    await_condition(world, rollback_was_asked_for);
+    say_beat(&world->a, 0, 1);
+    (void)await_message(&world->a, DROVER__KIND__KIND_REFUSED, 1); /* hello first */
+    rollout_t *rollout = stored_rollout(world);
+    assert_int_equal(rollout->state, ROLLOUT_RUNNING);
+    rollout_destroy(&rollout);
+    hello_in_hand(&world->a, true);
+    say_report(&world->a, &failed);
+    assert_int_equal(world->rollbacks, 1);
+    assert_waits_for_an_operator(world, "broken on purpose");
+}
+
 static void test_cancel_is_repeated_until_word_comes(void **state) {
     world_t *world = *state;
     get_going(world);
@@ -342,9 +435,12 @@ int main(void) {
         TEST(test_second_agent_gets_no_lease_until_the_first_leaves),
         TEST(test_whole_rollout),
         TEST(test_report_writes_its_rows),
+        TEST(test_rollback_that_is_refused_pauses),
+        TEST(test_rollback_that_breaks_pauses),
         TEST(test_doubled_reports_are_taken_once),
         TEST(test_gap_is_not_passed),
         TEST(test_report_of_anothers_job_is_audited_not_applied),
+        TEST(test_report_of_an_unknown_job_is_kept_and_told),
         TEST(test_restart_sends_again_what_the_agent_lacks),
         TEST(test_restart_leaves_what_the_agent_has),
         TEST(test_old_reports_come_before_what_is_lacking),

@@ -55,6 +55,29 @@ static void test_anothers_name(void **state) {
     refused_as(&world->a, &hello, ERROR_PEER_NOT_ALLOWED);
 }
 
+static bool nobody_holds_the_cluster(world_t *world) {
+    agent_key_t holder;
+    return !engine_holder(*hub_engine(world->hub), CLUSTER, &holder);
+}
+
+/* One that is there already may say hello again; another has to wait until one leaves. */
+static void test_one_agent_too_many(void **state) {
+    world_t *world = *state;
+    world->config.limits.agents = 1;
+    actor_dial(&world->a);
+    actor_dial(&world->b);
+    say_hello(&world->a);
+    say_hello(&world->a);
+    Drover__Hello hello = hello_of(&world->b);
+    refused_as(&world->b, &hello, ERROR_BOUND);
+    assert_string_equal(world->b.last[REFUSED]->refused->message,
+                        "1 agents are connected, at most 1 (limits.agents)");
+    Drover__Goodbye goodbye = DROVER__GOODBYE__INIT;
+    actor_send(&world->a, DROVER__KIND__KIND_GOODBYE, &goodbye.base);
+    await_condition(world, nobody_holds_the_cluster);
+    say_hello(&world->b);
+}
+
 static void test_newer_epoch_seen_stops_dispatch(void **state) {
     world_t *world = *state;
     actor_dial(&world->a);
@@ -171,6 +194,7 @@ int main(void) {
         TEST(test_clocks_apart),
         TEST(test_clock_of_nonsense),
         TEST(test_anothers_name),
+        TEST(test_one_agent_too_many),
         TEST(test_newer_epoch_seen_stops_dispatch),
         TEST(test_copy_of_the_same_epoch),
         TEST(test_own_run_is_no_copy),

@@ -86,13 +86,21 @@ static void free_answer(service_answer_t *given) {
 }
 
 static status_t roll_back(void *context, const rollout_t *rollout, uint32_t wave,
-                          const service_moment_t *moment, effects_t *effects, error_t *err) {
+                          const service_moment_t *moment, service_way_back_t *ret_way,
+                          effects_t *effects, error_t *err) {
+    world_t *world = context;
     (void)rollout;
     (void)wave;
     (void)moment;
     (void)effects;
-    (void)err;
-    ((world_t *)context)->rollbacks++;
+    world->rollbacks++;
+    if (world->rollbacks_break) {
+        return error_set(err, ERROR_STORE, "broken on purpose");
+    }
+    *ret_way = (service_way_back_t){0};
+    if (world->rollbacks_refused) {
+        (void)error_set(&ret_way->why, ERROR_IRREVERSIBLE, "V002 has no undo");
+    }
     return STATUS_OK;
 }
 

@@ -64,6 +64,8 @@ struct world {
     actor_t operator;
     ident_t rollout;
     size_t rollbacks; /* times that the hub asked for one */
+    bool rollbacks_refused;
+    bool rollbacks_break;
 };
 
 /* cmocka's set-up and tear-down: *state is a world_t with the coordinator up, nobody connected. */

@@ -269,6 +269,37 @@ static void a_wave_rolls_itself_back(void **state) {
     assert_string_equal(text_of(log, "rows.0.result"), "ok");
 }
 
+/* Not one of those that the wave touched can go back: a person has to see that. */
+static void a_wave_that_cannot_go_back_pauses(void **state) {
+    static const world_outcome_t FAILS[] = {
+        {"tenant00000", TASK_EVENT_FAILED, 5, true, ERROR_DB_SQL}, {0}};
+    world_t *w = *state;
+    world_put_many(w, 2, 0);
+    ask(w, "rollout.start", "{\"spec\":\"%s\",\"name\":\"first\"}",
+        "bundle: app\\ntarget: V010\\nselect: all\\nwaves:\\n  - {name: one, count: 1}\\n"
+        "  - {name: rest, rest: true}\\non_failure: rollback_wave\\n");
+    rollout_t *rollout = world_rollout(w);
+    assert_int_equal(world_dispatch(w), 1);
+    /* meanwhile somebody moved it on, past what this rollout left */
+    world_put(w, &(world_tenant_t){.n = 1, .name = "tenant00000", .problem_code = "DRV-3021"});
+    world_work(w, FAILS);
+    assert_int_equal(rollout->state, ROLLOUT_PAUSED);
+    assert_non_null(strstr(rollout->reason, "could not be started by itself: none of 1 tenants can "
+                                            "be rolled back, 'tenant00000' first: set aside"));
+    json_t *status = ask(w, "rollout.status", "{\"rollout\":\"first\"}");
+    assert_string_equal(text_of(status, "state"), "paused");
+    assert_int_equal(size_of(status, "children"), 0);
+    json_t *log = ask(w, "audit.list", "{\"actor\":\"coordinator\",\"action\":\"rollback.start\"}");
+    assert_string_equal(text_of(log, "rows.0.result"), "DRV-3021");
+    /* once the tenant is mended, the command that the reason names takes it back */
+    world_put(w, &(world_tenant_t){.n = 1, .name = "tenant00000", .position = 5});
+    ask(w, "rollback.start", "{\"rollout\":\"first\"}");
+    assert_int_equal(rollout->state, ROLLOUT_STOPPED);
+    world_work(w, NOTHING);
+    status = ask(w, "rollout.status", "{}");
+    assert_string_equal(text_of(status, "state"), "succeeded");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         WORLD_TEST(a_failed_rollout_goes_back),
@@ -279,6 +310,7 @@ int main(void) {
         WORLD_TEST(a_selector_goes_back_to_a_version),
         WORLD_TEST(a_restore_needs_a_backup_and_a_yes),
         WORLD_TEST(a_wave_rolls_itself_back),
+        WORLD_TEST(a_wave_that_cannot_go_back_pauses),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 /* rollouts.c: planned, started, watched, steered. */
+#include "common/base/clock.h"
 #include "tests/unit/coordinator/service/world.h"
 
 #define SPEC                                                                                       \
@@ -152,6 +153,64 @@ static void everybody_at_the_target_is_over_at_once(void **state) {
     assert_int_equal(world_dispatch(w), 0);
 }
 
+/* Inventory's word is taken unless somebody wants to see. */
+static void those_at_the_target_are_looked_at(void **state) {
+    static const world_outcome_t SEEN[] = {
+        {"beta", TASK_EVENT_NOT_NEEDED, HEAD, false, ERROR_NONE},
+        {"delta", TASK_EVENT_DONE, HEAD, true, ERROR_NONE},
+        {"gamma", TASK_EVENT_REFUSED, HEAD, false, ERROR_TENANT_DRIFT},
+        {0}};
+    world_t *w = *state;
+    world_put(w, &(world_tenant_t){.n = 1, .name = "acme", .position = 3});
+    world_put(w, &(world_tenant_t){.n = 2, .name = "beta", .position = HEAD});
+    world_put(w, &(world_tenant_t){.n = 3, .name = "gamma", .position = HEAD});
+    world_put(w, &(world_tenant_t){.n = 4, .name = "delta", .position = HEAD});
+    json_t *plan = ask(w, "rollout.plan", "{\"spec\":\"%s\",\"look\":true}", SPEC);
+    assert_int_equal(size_of(plan, "tenants"), 1);
+    assert_int_equal(size_of(plan, "passed_over"), 0);
+    assert_int_equal(size_of(plan, "looked_at"), 3);
+    assert_string_equal(text_of(plan, "looked_at.0.name"), "beta");
+    assert_non_null(strstr(text_of(plan, "looked_at.0.reason"), "stands at V010 as inventory"));
+    assert_int_equal(number_of(plan, "totals.look"), 3);
+    assert_int_equal(number_of(plan, "totals.work"), 1);
+    assert_int_equal(number_of(plan, "totals.steps"), 7);
+    assert_int_equal(number_of(plan, "waves.0.look"), 1);
+    /* what was asked for beside the spec stands in the plan's, and so in a saved one */
+    assert_non_null(strstr(text_of(plan, "spec"), "look: true"));
+    json_t *start = ask(w, "rollout.start", "{\"spec\":\"%s\"}", SPEC_OF("all", "look: true\\n"));
+    assert_int_equal(number_of(start, "totals.look"), 3);
+    refused(w, "TENANT_IN_ROLLOUT", "rollout.start", "{\"spec\":\"%s\",\"look\":true}", SPEC);
+    world_work(w, SEEN);
+    json_t *status = ask(w, "rollout.status", "{}");
+    assert_string_equal(text_of(status, "state"), "paused"); /* what drifted counts as a failure */
+    assert_int_equal(number_of(status, "evidence.verified"), 3);
+    assert_int_equal(number_of(status, "touched"), 2); /* one was behind, and was brought there */
+    assert_int_equal(number_of(status, "evidence.inventory"), 0);
+    json_t *tasks = ask(w, "rollout.tasks", "{}");
+    assert_string_equal(text_of(tasks, "tasks.1.name"), "beta");
+    assert_string_equal(text_of(tasks, "tasks.1.state"), "not_needed");
+    assert_string_equal(text_of(tasks, "tasks.1.evidence"), "verified");
+    assert_true(number_of(tasks, "tasks.1.evidence_at_us") > 0);
+    assert_string_equal(text_of(tasks, "tasks.3.evidence"), "");
+}
+
+/* Without a look nobody is called verified, and the age of what is believed is told. */
+static void inventory_is_never_called_verified(void **state) {
+    world_t *w = *state;
+    world_put(w, &(world_tenant_t){.n = 2, .name = "beta", .position = HEAD});
+    int64_t seen_us = w->now_us;
+    w->now_us += 90 * US_PER_S;
+    ask(w, "rollout.start", "{\"spec\":\"%s\"}", SPEC);
+    json_t *status = ask(w, "rollout.status", "{}");
+    assert_int_equal(number_of(status, "evidence.verified"), 0);
+    assert_int_equal(number_of(status, "evidence.inventory"), 1);
+    assert_true(number_of(status, "evidence.age_us") >= 90 * US_PER_S);
+    json_t *tasks = ask(w, "rollout.tasks", "{}");
+    assert_string_equal(text_of(tasks, "tasks.0.evidence"), "inventory");
+    assert_true(number_of(tasks, "tasks.0.evidence_at_us") <= seen_us);
+    assert_true(number_of(tasks, "tasks.0.evidence_at_us") > 0);
+}
+
 static void a_tenant_is_in_one_rollout_at_a_time(void **state) {
     world_t *w = *state;
     world_put_many(w, 3, 0);
@@ -183,6 +242,10 @@ static void it_is_paused_resumed_and_stopped(void **state) {
     refused(w, "ROLLOUT_STATE", "rollout.pause", "{\"rollout\":\"first\"}");
     ask(w, "rollout.resume", "{\"rollout\":\"first\"}");
     assert_int_equal(world_dispatch(w), 2);
+    answer = ask(w, "rollout.stop", "{\"rollout\":\"first\"}");
+    assert_string_equal(text_of(answer, "state"), "stopping");
+    assert_int_equal(number_of(answer, "in_flight"), 2);
+    /* again: whoever is unknown is given up, what is at work is still waited for */
     answer = ask(w, "rollout.stop", "{\"rollout\":\"first\"}");
     assert_string_equal(text_of(answer, "state"), "stopping");
     assert_int_equal(number_of(answer, "in_flight"), 2);
@@ -314,6 +377,8 @@ int main(void) {
         WORLD_TEST(a_saved_plan_starts_as_it_was_shown),
         WORLD_TEST(a_rollout_runs_to_its_end),
         WORLD_TEST(everybody_at_the_target_is_over_at_once),
+        WORLD_TEST(those_at_the_target_are_looked_at),
+        WORLD_TEST(inventory_is_never_called_verified),
         WORLD_TEST(a_tenant_is_in_one_rollout_at_a_time),
         WORLD_TEST(it_is_paused_resumed_and_stopped),
         WORLD_TEST(failures_are_tried_again),

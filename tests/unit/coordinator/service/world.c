@@ -150,6 +150,20 @@ void world_put_many(world_t *w, uint32_t count, int position) {
     commit(w);
 }
 
+static void roll_back(world_t *w, const effect_t *effect) {
+    service_way_back_t way = {0};
+    OK(w, service_roll_back_wave(w->service, effect->rollout, effect->wave,
+                                 &(service_moment_t){w->now_us, w->now_us}, &way, &w->effects,
+                                 &w->err));
+    bool done = way.why.code == ERROR_NONE;
+    event_t event = {.kind = done ? EVENT_REVERTED : EVENT_UNREVERTED,
+                     .rollout = effect->rollout->id,
+                     .words = done ? NULL : way.why.message,
+                     .now_us = w->now_us,
+                     .boot_us = w->now_us};
+    engine_step(w->engine, &event, &w->effects);
+}
+
 /* What the program's loop does with effects. */
 static void carry_out(world_t *w) {
     for (size_t i = 0; i < w->effects.count; i++) {
@@ -168,9 +182,7 @@ static void carry_out(world_t *w) {
             effect.rollout->tasks[effect.task].dirty = false;
             break;
         case EFFECT_ROLL_BACK:
-            OK(w, service_roll_back_wave(w->service, effect.rollout, effect.wave,
-                                         &(service_moment_t){w->now_us, w->now_us}, NULL,
-                                         &w->effects, &w->err));
+            roll_back(w, &effect);
             break;
         case EFFECT_AUDIT:
         case EFFECT_SEND_JOB:

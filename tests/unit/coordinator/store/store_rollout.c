@@ -68,7 +68,8 @@ static rollout_t *rollout_of(uint32_t n, uint32_t tasks) {
                                .ordinal = i,
                                .state = (task_state_t)(i % TASK_STATE_COUNT),
                                .from_position = 40,
-                               .position = 41};
+                               .position = 41,
+                               .observed_us = 1990 + i};
     }
     return r;
 }
@@ -160,6 +161,7 @@ static void same_task(const task_t *a, const task_t *b) {
     assert_int_equal(a->started_us, b->started_us);
     assert_int_equal(a->finished_us, b->finished_us);
     assert_int_equal(a->due_us, b->due_us);
+    assert_int_equal(a->observed_us, b->observed_us);
 }
 
 static void same_rollout(const rollout_t *a, const rollout_t *b) {

@@ -1,0 +1,262 @@
+/*
+ * link.c: what an agent makes of a coordinator's words that were cut short or changed on their way:
+ * they are dropped and counted, nothing of them reaches the journal, and the connection stays.
+ */
+#include "tests/unit/wire/pair.h"
+#include "tests/unit/wire/samples.h"
+
+#include "agent/bundles.h"
+#include "agent/crew.h"
+#include "agent/link.h"
+#include "agent/loop.h"
+#include "common/base/log.h"
+#include "common/crypto/random.h"
+
+#include <ftw.h>
+#include <sqlite3.h>
+#include <stdio.h>
+
+enum { WINDOW = 16, EPOCH = 5, PATH_SIZE = 128 };
+
+/* An agent with a state folder of its own, dialling the pair's server. */
+typedef struct stage {
+    server_t *server;
+    char folder[32];
+    agent_t agent;
+    sign_secret_t coordinator; /* what signs jobs */
+    curve_public_t key;        /* the agent's */
+} stage_t;
+
+static void must(status_t status, const error_t *err) {
+    if (status != STATUS_OK) {
+        char line[1024];
+        fail_msg("%s", error_line(err, line, sizeof line));
+    }
+}
+
+static keyfile_t *make_key(const stage_t *stage, const char *name, key_kind_t kind) {
+    char path[PATH_SIZE];
+    error_t err = {0};
+    keyfile_t *key = NULL;
+    (void)snprintf(path, sizeof path, "%s/%s", stage->folder, name);
+    must(keyfile_create(&(keyfile_new_t){.path = path, .kind = kind, .name = name}, NULL, &err),
+         &err);
+    must(keyfile_open(&(keyfile_open_t){.path = path, .kind = kind}, &key, &err), &err);
+    return key;
+}
+
+static agent_config_t *make_config(stage_t *stage) {
+    char curve[CURVE_BYTES * 5 / 4 + 1];
+    char sign[SIGN_PUBLIC_TEXT_SIZE];
+    sign_public_t coordinator;
+    error_t err = {0};
+    CLEANUP(buffer_free) buffer_t text = {0};
+    agent_config_t *config = NULL;
+    sign_keypair(&coordinator, &stage->coordinator);
+    assert_non_null(zmq_z85_encode(curve, stage->server->keys.key.bytes, CURVE_BYTES));
+    (void)hex_text(coordinator.bytes, SIGN_PUBLIC_BYTES, sign);
+    buffer_format(&text,
+                  "name: one\ncoordinator: {address: \"%s\", curve: \"%s\", sign: \"%s\"}\n"
+                  "keys: {sign: a, curve: b}\nrelease_keys: [\"%s\"]\nstate: %s/state\n"
+                  "clusters: [{name: main, connection: {host: 127.0.0.1, port: 1},\n"
+                  "            roles: {owner: o}, tenants: {list: [{database: d}]}}]\n",
+                  listener_endpoint(stage->server->listener), curve, sign, sign, stage->folder);
+    const yaml_text_t source = {
+        .name = "/agent.yaml", .bytes = buffer_string(&text), .size = text.size};
+    must(agent_config_parse(&source, NULL, &config, &err), &err);
+    return config;
+}
+
+static void open_rooms(stage_t *stage) {
+    agent_t *agent = &stage->agent;
+    error_t err = {0};
+    char path[PATH_SIZE];
+    static const inventory_callbacks_t deaf;
+    *agent = (agent_t){.loop = stage->server->loop, .config = make_config(stage)};
+    agent->runs_end = &agent->runs;
+    agent->sign_key = make_key(stage, "sign", KEY_AGENT);
+    agent->curve_key = make_key(stage, "curve", KEY_CURVE);
+    agent->cluster_count = agent_config_cluster_count(agent->config);
+    agent->leases = calloc(agent->cluster_count, sizeof *agent->leases);
+    must(journal_open(agent->config->state, &agent->journal, &err), &err);
+    (void)snprintf(path, sizeof path, "%s/bundles", stage->folder);
+    must(bundles_new(path, agent->config, &agent->bundles, &err), &err);
+    agent->shared.config = agent->config;
+    crew_attach(agent);
+    must(inventory_new(agent->config, agent->journal, &deaf, &agent->inventory, &err), &err);
+    stage->key = curve_public_from(keyfile_curve_public(agent->curve_key));
+}
+
+static int stage_up(void **state) {
+    stage_t *stage = calloc(1, sizeof *stage);
+    error_t err = {0};
+    void *server = NULL;
+    must(random_start(&err), &err);
+    log_set_level(LOG_ERROR);
+    (void)snprintf(stage->folder, sizeof stage->folder, "/tmp/drover-agent-XXXXXX");
+    assert_non_null(mkdtemp(stage->folder));
+    assert_int_equal(pair_start_server(&server), 0);
+    stage->server = server;
+    open_rooms(stage);
+    keys_t keys = {.key = stage->key};
+    const keys_t *who[] = {&keys};
+    pair_enroll(stage->server, who, 1);
+    must(link_start(&stage->agent, &err), &err);
+    pair_await_count(stage->server, &stage->server->received, 1); /* its hello */
+    *state = stage;
+    return 0;
+}
+
+static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where) {
+    (void)about;
+    (void)kind;
+    (void)where;
+    return remove(path);
+}
+
+static int stage_down(void **state) {
+    stage_t *stage = *state;
+    agent_t *agent = &stage->agent;
+    dialer_destroy(&agent->dialer);
+    while (agent->runs != NULL) {
+        run_t *run = agent->runs;
+        agent->runs = run->next_run;
+        run_destroy(&run);
+    }
+    inventory_destroy(&agent->inventory);
+    bundles_destroy(&agent->bundles);
+    journal_close(&agent->journal);
+    keyfile_destroy(&agent->sign_key);
+    keyfile_destroy(&agent->curve_key);
+    agent_config_destroy(&agent->config);
+    free(agent->leases);
+    void *server = stage->server;
+    (void)pair_stop_server(&server);
+    int answered = nftw(stage->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    free(stage);
+    return answered;
+}
+
+/* What the journal's file holds, and whether anything was committed to it since a second connection
+ * looked. Source: SQLite manual, "PRAGMA data_version". */
+static int64_t journal_number(sqlite3 *connection, const char *sql) {
+    sqlite3_stmt *statement = NULL;
+    assert_int_equal(sqlite3_prepare_v2(connection, sql, -1, &statement, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(statement), SQLITE_ROW);
+    int64_t number = sqlite3_column_int64(statement, 0);
+    assert_int_equal(sqlite3_finalize(statement), SQLITE_OK);
+    return number;
+}
+
+static sqlite3 *look_into_journal(const stage_t *stage) {
+    char path[PATH_SIZE];
+    sqlite3 *connection = NULL;
+    (void)snprintf(path, sizeof path, "%s/journal.sqlite", stage->agent.config->state);
+    assert_int_equal(sqlite3_open_v2(path, &connection, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+    return connection;
+}
+
+static void say(const stage_t *stage, const void *bytes, size_t size) {
+    error_t err = {0};
+    must(listener_send(stage->server->listener, &stage->key, bytes, size, &err), &err);
+}
+
+static bool heard_all(void *context) {
+    const uint64_t *const *pair = context; /* how many were dropped, and should be */
+    return *pair[0] >= *pair[1];
+}
+
+static void await_dropped(stage_t *stage, uint64_t count) {
+    const uint64_t *pair[] = {&stage->agent.dropped, &count};
+    pair_await(stage->server, heard_all, pair);
+}
+
+/* Say it damaged in every way; answers how often that was. */
+static uint64_t say_damaged(stage_t *stage, const buffer_t *whole) {
+    static const unsigned char FLIPS[] = {0x01, 0x80, 0xFF};
+    uint64_t said = 0;
+    CLEANUP(buffer_free) buffer_t bytes = {0};
+    for (size_t at = 0; at < whole->size; at++) {
+        for (size_t flip = 0; flip < sizeof FLIPS; flip++) {
+            buffer_clear(&bytes);
+            buffer_append(&bytes, whole->data, whole->size);
+            bytes.data[at] = (char)((unsigned char)bytes.data[at] ^ FLIPS[flip]);
+            say(stage, bytes.data, bytes.size);
+            said++;
+        }
+        say(stage, whole->data, at); /* cut before this byte */
+        said++;
+        if (at % (WINDOW / 4) == 0) {
+            await_dropped(stage, said);
+        }
+    }
+    await_dropped(stage, said);
+    return said;
+}
+
+static void seal(const stage_t *stage, Drover__Kind kind, const ProtobufCMessage *message,
+                 buffer_t *bytes) {
+    error_t err = {0};
+    must(codec_seal(kind, message, &stage->coordinator, bytes, &err), &err);
+}
+
+/* It obeys, and has written down whom. */
+static bool has_taken(void *context) {
+    const agent_t *agent = &((const stage_t *)context)->agent;
+    return journal_epoch(agent->journal).epoch == EPOCH && !journal_is_dirty(agent->journal);
+}
+
+/* Damaged, nothing; whole, the agent takes it. */
+static void damaged_then_whole(stage_t *stage, const buffer_t *whole, size_t jobs) {
+    agent_t *agent = &stage->agent;
+    sqlite3 *journal = look_into_journal(stage);
+    int64_t version = journal_number(journal, "PRAGMA data_version");
+    uint64_t said = say_damaged(stage, whole);
+    assert_true(agent->dropped == said);
+    assert_int_equal(crew_count(agent), 0);
+    assert_true(journal_epoch(agent->journal).epoch == 0);
+    assert_false(journal_is_dirty(agent->journal));
+    assert_true(journal_number(journal, "PRAGMA data_version") == version);
+    assert_int_equal(stage->server->received, 1); /* it did not dial anew: that begins with hello */
+
+    say(stage, whole->data, whole->size);
+    pair_await(stage->server, has_taken, stage);
+    assert_true(agent->dropped == said);
+    assert_true(journal_number(journal, "SELECT count(*) FROM job") == (int64_t)jobs);
+    assert_int_equal(sqlite3_close(journal), SQLITE_OK);
+}
+
+static void test_jobs(void **state) {
+    stage_t *stage = *state;
+    sample_pool_t *pool = calloc(1, sizeof *pool);
+    Drover__JobBatch *batch = (Drover__JobBatch *)sample_fill(&drover__job_batch__descriptor, pool);
+    batch->agent_key = field_of_curve(&stage->key);
+    batch->epoch = EPOCH;
+    batch->expires_us = INT64_MAX;
+    CLEANUP(buffer_free) buffer_t whole = {0};
+    seal(stage, DROVER__KIND__KIND_JOBS, &batch->base, &whole);
+    free(pool);
+    damaged_then_whole(stage, &whole, 1);
+}
+
+static void test_cancel(void **state) {
+    stage_t *stage = *state;
+    sample_pool_t *pool = calloc(1, sizeof *pool);
+    Drover__Cancel *cancel = (Drover__Cancel *)sample_fill(&drover__cancel__descriptor, pool);
+    cancel->agent_key = field_of_curve(&stage->key);
+    cancel->epoch = EPOCH;
+    CLEANUP(buffer_free) buffer_t whole = {0};
+    seal(stage, DROVER__KIND__KIND_CANCEL, &cancel->base, &whole);
+    free(pool);
+    damaged_then_whole(stage, &whole, 0);
+}
+
+#define TEST(function) cmocka_unit_test_setup_teardown(function, stage_up, stage_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(test_jobs),
+        TEST(test_cancel),
+    };
+    return cmocka_run_group_tests(tests, pair_start, pair_stop);
+}
