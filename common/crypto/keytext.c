@@ -22,6 +22,7 @@ static const kind_row_t KINDS[KEY_KIND_COUNT] = {
     [KEY_CURVE] = {"curve", KEY_FORM_CURVE},
     [KEY_BACKUP] = {"backup", KEY_FORM_SEAL},
     [KEY_RECOVERY] = {"recovery", KEY_FORM_SEAL},
+    [KEY_ROOT] = {"root", KEY_FORM_SIGN},
 };
 
 /* The 85 characters of ZeroMQ RFC 32, by value. */

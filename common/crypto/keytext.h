@@ -39,6 +39,7 @@ typedef enum key_kind {
     KEY_CURVE,       /* transport */
     KEY_BACKUP,      /* an agent's own: opens its backups unattended */
     KEY_RECOVERY,    /* offline: opens any backup sealed to it */
+    KEY_ROOT,        /* offline: signs trust files */
     KEY_KIND_COUNT
 } key_kind_t;
 

@@ -107,7 +107,21 @@ static const scan_message_t messages[] = {
 };
 // clang-format on
 
+static scan_table_t table = SCAN_TABLE(messages);
+
 const scan_message_t *scan_messages(size_t *ret_count) {
-    *ret_count = sizeof messages / sizeof messages[0];
+    *ret_count = table.count;
     return messages;
+}
+
+status_t scan_payload(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes,
+                      size_t size, size_t *ret_memory, error_t *err) {
+    scan_found_t found;
+    TRY(scan_with(&table, descriptor, bytes, size, &found, err));
+    *ret_memory = found.memory;
+    return STATUS_OK;
+}
+
+const scan_rule_t *scan_rule(const ProtobufCMessageDescriptor *descriptor, const char *field) {
+    return scan_rule_of(&table, descriptor, field);
 }

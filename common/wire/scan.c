@@ -9,36 +9,29 @@
 #include <string.h>
 
 enum {
-    PLANS_MAX = 48,
-    FIELDS_MAX = 40,      /* of one message */
     ALIGNMENT = 16,       /* of every allocation, as codec.c rounds */
     SCRATCH_BYTES = 48,   /* protobuf-c's record of one scanned field, rounded up */
     SCRATCH_ON_STACK = 16 /* as many it keeps on its stack */
 };
 
-typedef struct plan {
-    const ProtobufCMessageDescriptor *descriptor;
-    const scan_rule_t *rules[FIELDS_MAX];
-    const struct plan *inner[FIELDS_MAX];
-    uint64_t needed; /* bit per field */
-} plan_t;
+typedef scan_plan_t plan_t;
 
-static plan_t plans[PLANS_MAX];
-static size_t plan_count;
-static pthread_once_t plans_once = PTHREAD_ONCE_INIT;
+/* Guards the making of plans, of any table; who finds a table ready never takes it. */
+static pthread_mutex_t making = PTHREAD_MUTEX_INITIALIZER;
 
-static const plan_t *find_plan(const ProtobufCMessageDescriptor *descriptor) {
-    for (size_t i = 0; i < plan_count; i++) {
-        if (plans[i].descriptor == descriptor) {
-            return &plans[i];
+static const plan_t *find_plan(const scan_table_t *table,
+                               const ProtobufCMessageDescriptor *descriptor) {
+    for (size_t i = 0; i < table->count; i++) {
+        if (table->plans[i].descriptor == descriptor) {
+            return &table->plans[i];
         }
     }
     return NULL;
 }
 
-static void make_plan(plan_t *plan, const scan_rule_t *rules) {
+static void make_plan(const scan_table_t *table, plan_t *plan, const scan_rule_t *rules) {
     const ProtobufCMessageDescriptor *descriptor = plan->descriptor;
-    INVARIANT(descriptor->n_fields <= FIELDS_MAX);
+    INVARIANT(descriptor->n_fields <= SCAN_FIELDS_MAX);
     for (const scan_rule_t *rule = rules; rule->field != NULL; rule++) {
         const ProtobufCFieldDescriptor *field =
             protobuf_c_message_descriptor_get_field_by_name(descriptor, rule->field);
@@ -49,26 +42,33 @@ static void make_plan(plan_t *plan, const scan_rule_t *rules) {
     }
     for (unsigned i = 0; i < descriptor->n_fields; i++) {
         if (descriptor->fields[i].type == PROTOBUF_C_TYPE_MESSAGE) {
-            plan->inner[i] = find_plan(descriptor->fields[i].descriptor);
+            plan->inner[i] = find_plan(table, descriptor->fields[i].descriptor);
             INVARIANT(plan->inner[i] != NULL);
         }
     }
 }
 
-static void make_plans(void) {
-    const scan_message_t *messages = scan_messages(&plan_count);
-    INVARIANT(plan_count <= PLANS_MAX);
-    for (size_t i = 0; i < plan_count; i++) {
-        plans[i].descriptor = messages[i].descriptor;
+static void prepare(scan_table_t *table) {
+    if (atomic_load_explicit(&table->ready, memory_order_acquire)) {
+        return;
     }
-    for (size_t i = 0; i < plan_count; i++) {
-        make_plan(&plans[i], messages[i].rules);
+    INVARIANT(pthread_mutex_lock(&making) == 0);
+    if (!atomic_load_explicit(&table->ready, memory_order_relaxed)) {
+        for (size_t i = 0; i < table->count; i++) {
+            table->plans[i].descriptor = table->messages[i].descriptor;
+        }
+        for (size_t i = 0; i < table->count; i++) {
+            make_plan(table, &table->plans[i], table->messages[i].rules);
+        }
+        atomic_store_explicit(&table->ready, true, memory_order_release);
     }
+    INVARIANT(pthread_mutex_unlock(&making) == 0);
 }
 
-const scan_rule_t *scan_rule(const ProtobufCMessageDescriptor *descriptor, const char *field) {
-    (void)pthread_once(&plans_once, make_plans);
-    const plan_t *plan = find_plan(descriptor);
+const scan_rule_t *scan_rule_of(scan_table_t *table, const ProtobufCMessageDescriptor *descriptor,
+                                const char *field) {
+    prepare(table);
+    const plan_t *plan = find_plan(table, descriptor);
     const ProtobufCFieldDescriptor *found =
         protobuf_c_message_descriptor_get_field_by_name(descriptor, field);
     return plan == NULL || found == NULL ? NULL : plan->rules[found - descriptor->fields];
@@ -121,6 +121,7 @@ bool scan_text(const uint8_t *bytes, size_t size) {
 
 typedef struct scan {
     size_t fields; /* in all messages so far */
+    size_t unknown;
     size_t memory;
     size_t memory_limit;
     error_t *err;
@@ -311,7 +312,7 @@ static status_t scan_message(scan_t *scan, const plan_t *plan, const scan_field_
                          descriptor->short_name, WIRE_DEPTH);
     }
     TRY(take_memory(scan, descriptor->sizeof_message));
-    uint32_t counts[FIELDS_MAX] = {0};
+    uint32_t counts[SCAN_FIELDS_MAX] = {0};
     uint64_t filled = 0;
     size_t unknown = 0;
     for (size_t at = 0; at < outer->size;) {
@@ -337,14 +338,15 @@ static status_t scan_message(scan_t *scan, const plan_t *plan, const scan_field_
         TRY(check_field(scan, plan, index, &found, depth));
         filled |= found.size > 0 || found.value != 0 ? UINT64_C(1) << index : 0;
     }
+    scan->unknown += unknown;
     TRY(check_needed(scan, plan, filled));
     return take_lists(scan, plan, counts, unknown);
 }
 
-status_t scan_payload(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes,
-                      size_t size, size_t *ret_memory, error_t *err) {
-    (void)pthread_once(&plans_once, make_plans);
-    const plan_t *plan = find_plan(descriptor);
+status_t scan_with(scan_table_t *table, const ProtobufCMessageDescriptor *descriptor,
+                   const uint8_t *bytes, size_t size, scan_found_t *ret_found, error_t *err) {
+    prepare(table);
+    const plan_t *plan = find_plan(table, descriptor);
     INVARIANT(plan != NULL);
     scan_t scan = {
         .memory_limit = size * WIRE_MEMORY_FACTOR + WIRE_MEMORY_BASE_BYTES,
@@ -352,6 +354,6 @@ status_t scan_payload(const ProtobufCMessageDescriptor *descriptor, const uint8_
     };
     scan_field_t outer = {.bytes = bytes, .size = size};
     TRY(scan_message(&scan, plan, &outer, 1));
-    *ret_memory = scan.memory;
+    *ret_found = (scan_found_t){.memory = scan.memory, .unknown = scan.unknown};
     return STATUS_OK;
 }

@@ -13,6 +13,7 @@
 #include "common/base/error.h"
 
 #include <protobuf-c/protobuf-c.h>
+#include <stdatomic.h>
 
 /* One rule about a field, for those that need more than their type says. */
 typedef struct scan_rule {
@@ -29,21 +30,56 @@ typedef struct scan_message {
     const scan_rule_t *rules;
 } scan_message_t;
 
-/* The rules of every message that travels (rules.c). */
-const scan_message_t *scan_messages(size_t *ret_count);
+enum { SCAN_FIELDS_MAX = 40 }; /* of one message */
 
-/*
- * Check a payload. ret_memory: bytes that unpacking it can take at most, with alignment and
- * protobuf-c's own scratch. ERROR_WIRE_INVALID or ERROR_BOUND, the message naming the field.
- */
+/* A message's rules by field; made once. */
+typedef struct scan_plan {
+    const ProtobufCMessageDescriptor *descriptor;
+    const scan_rule_t *rules[SCAN_FIELDS_MAX];
+    const struct scan_plan *inner[SCAN_FIELDS_MAX];
+    uint64_t needed; /* bit per field */
+} scan_plan_t;
+
+/* Messages that belong together: one static object, made by SCAN_TABLE of an array of theirs. */
+typedef struct scan_table {
+    const scan_message_t *messages;
+    size_t count;
+    scan_plan_t *plans; /* as many; filled in when first used */
+    atomic_bool ready;
+} scan_table_t;
+
+#define SCAN_TABLE(list)                                                                           \
+    {                                                                                              \
+        .messages = (list), .count = sizeof(list) / sizeof((list)[0]),                             \
+        .plans = (scan_plan_t[sizeof(list) / sizeof((list)[0])]) {                                 \
+            { 0 }                                                                                  \
+        }                                                                                          \
+    }
+
+/* What a scan counted. */
+typedef struct scan_found {
+    size_t memory;  /* unpacking takes at most so many bytes, protobuf-c's own scratch included */
+    size_t unknown; /* fields that no descriptor names, at any depth */
+} scan_found_t;
+
+/* Check bytes by the rules of a table. ERROR_WIRE_INVALID or ERROR_BOUND, the message naming the
+ * field. */
+MUST_CHECK status_t scan_with(scan_table_t *table, const ProtobufCMessageDescriptor *descriptor,
+                              const uint8_t *bytes, size_t size, scan_found_t *ret_found,
+                              error_t *err);
+
+/* The rule of a field, NULL where it has none; for the test that every field is covered. */
+const scan_rule_t *scan_rule_of(scan_table_t *table, const ProtobufCMessageDescriptor *descriptor,
+                                const char *field);
+
+/* The rules of every message that travels, and the same over them (rules.c). */
+const scan_message_t *scan_messages(size_t *ret_count);
 MUST_CHECK status_t scan_payload(const ProtobufCMessageDescriptor *descriptor, const uint8_t *bytes,
                                  size_t size, size_t *ret_memory, error_t *err);
+const scan_rule_t *scan_rule(const ProtobufCMessageDescriptor *descriptor, const char *field);
 
 /* Whether these bytes are UTF-8 without NUL, surrogates or overlong forms. */
 bool scan_text(const uint8_t *bytes, size_t size);
-
-/* The rule of a field, NULL where it has none; for the test that every field is covered. */
-const scan_rule_t *scan_rule(const ProtobufCMessageDescriptor *descriptor, const char *field);
 
 /* Wire types; groups are refused. */
 enum { SCAN_VARINT = 0, SCAN_64 = 1, SCAN_BYTES = 2, SCAN_32 = 5 };

@@ -116,8 +116,12 @@ static void test_kinds(void **state) {
         assert_int_equal(back, kind);
     }
     key_kind_t untouched = KEY_AGENT;
-    assert_int_equal(keytext_kind_parse("root", &untouched, &err), STATUS_ERROR);
+    assert_int_equal(keytext_kind_parse("roots", &untouched, &err), STATUS_ERROR);
     assert_int_equal(untouched, KEY_AGENT);
+    /* what signs trust files; kinds are appended, since their numbers may be stored */
+    assert_int_equal(KEY_ROOT, KEY_RECOVERY + 1);
+    assert_int_equal(keytext_form(KEY_ROOT), KEY_FORM_SIGN);
+    assert_string_equal(keytext_kind_text(KEY_ROOT), "root");
     assert_true(keytext_name_ok("a"));
     assert_false(keytext_name_ok(""));
     assert_false(keytext_name_ok("a/b"));
