@@ -120,7 +120,7 @@ static void test_files(void **state) {
     bundle_destroy(&read);
     assert_int_equal(bundle_open(fixture.path, &read, &err), STATUS_ERROR);
     assert_int_equal(bundle_write(bundle, "/nonexistent/x", &err), STATUS_ERROR);
-    assert_int_equal(err.code, ERROR_IO);
+    assert_int_equal(err.code, ERROR_NOT_FOUND);
     fixture_close(&fixture); /* fails where a file was left beside it under another name */
 }
 
