@@ -42,6 +42,7 @@ typedef struct agent {
     run_t **runs_end;
 
     bool welcomed;         /* the coordinator has answered our hello */
+    bool estranged;        /* it signs with another key than the configured one: we left */
     uint64_t sent_report;  /* highest number sent on this connection */
     uint64_t acknowledged; /* highest number that the coordinator committed */
     uint32_t room_told;    /* room that the last beat told */

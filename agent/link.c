@@ -14,7 +14,12 @@
 
 #include <string.h>
 
-enum { HELLO_AGAIN_S = 5, INVENTORY_PART = 500 };
+enum {
+    HELLO_AGAIN_S = 5,
+    HELLO_ESTRANGED_S = 60,
+    ESTRANGED_TEXT_BYTES = 320,
+    INVENTORY_PART = 500
+};
 
 /* Seal and send an unsigned message. What cannot be sent is sent again by whoever wanted it. */
 static void send_message(agent_t *agent, Drover__Kind kind, const ProtobufCMessage *message) {
@@ -137,7 +142,43 @@ static bool may_command(agent_t *agent, uint64_t epoch, ident_t incarnation) {
     return true;
 }
 
+/* The coordinator has its CURVE key, and signs with another key than ours names: nothing that it
+ * sends could ever be obeyed. Say so once, here and there, leave, and look again later. */
+static void leave_estranged(agent_t *agent, const char *signs_with) {
+    char configured[2 * SIGN_PUBLIC_BYTES + 1];
+    char reason[ESTRANGED_TEXT_BYTES];
+    (void)hex_text(agent->config->coordinator.sign_key, SIGN_PUBLIC_BYTES, configured);
+    (void)snprintf(reason, sizeof reason,
+                   "%s: its agent.yaml has coordinator.sign %s, the coordinator signs with %s",
+                   error_code_text(ERROR_SIGNATURE), configured, signs_with);
+    if (!agent->estranged) {
+        log_warning("the coordinator signs with another key", "code",
+                    error_code_text(ERROR_SIGNATURE), "configured", configured, "signs_with",
+                    signs_with, "hint",
+                    "set coordinator.sign in agent.yaml to the coordinator's signing key");
+    }
+    agent->welcomed = true; /* it did welcome us: it is to hear why we leave */
+    link_goodbye(agent, reason);
+    agent->estranged = true;
+    agent->hello_due_boot_us = clock_boot_us() + HELLO_ESTRANGED_S * US_PER_S;
+}
+
+static bool is_estranged(agent_t *agent, const Drover__Welcome *welcome) {
+    char key[2 * SIGN_PUBLIC_BYTES + 1];
+    if (welcome->sign_key.len != SIGN_PUBLIC_BYTES ||
+        memcmp(welcome->sign_key.data, agent->config->coordinator.sign_key, SIGN_PUBLIC_BYTES) ==
+            0) {
+        return false;
+    }
+    leave_estranged(agent, hex_text(welcome->sign_key.data, SIGN_PUBLIC_BYTES, key));
+    return true;
+}
+
 static void on_welcome(agent_t *agent, const Drover__Welcome *welcome) {
+    if (is_estranged(agent, welcome)) {
+        return;
+    }
+    agent->estranged = false;
     if (!may_command(agent, welcome->epoch, field_ident(welcome->incarnation))) {
         return;
     }
@@ -246,7 +287,9 @@ static void on_receive(void *context, const void *bytes, size_t size) {
         codec_unpack(&envelope, envelope.signature != NULL ? &coordinator : NULL, &message, &err) !=
             STATUS_OK) {
         agent->dropped++;
-        log_error("a message was dropped", &err);
+        if (!agent->estranged) { /* else what was on its way when we left */
+            log_error("a message was dropped", &err);
+        }
         return;
     }
     dispatch(agent, &envelope, message);

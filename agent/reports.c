@@ -98,6 +98,31 @@ static status_t keep(agent_t *agent, const run_t *run, const Drover__Report *wir
         err);
 }
 
+/* Whether a raised text is one that the release keys signed: it stands in a script as it is. */
+static bool is_signed(const run_t *run, const char *message) {
+    size_t count = run->bundle == NULL || message[0] == '\0' ? 0 : bundle_count(run->bundle);
+    for (size_t i = 0; i < count; i++) {
+        const bundle_migration_t *migration = bundle_migration(run->bundle, i);
+        for (int script = 0; script < SCRIPT_COUNT; script++) {
+            if (migration->scripts[script] != NULL &&
+                strstr(migration->scripts[script]->text, message) != NULL) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+/* What of an error may leave the host. */
+static error_t redact(const run_t *run, const error_t *error) {
+    error_t redacted = error != NULL ? *error : (error_t){0};
+    if (sqlstate_raised(&redacted) && is_signed(run, redacted.message)) {
+        sqlstate_vouch(&redacted);
+    }
+    sqlstate_redact(&redacted);
+    return redacted;
+}
+
 status_t reports_add(agent_t *agent, const run_t *run, const run_report_t *report, bool final,
                      error_t *err) {
     Drover__Report wire = DROVER__REPORT__INIT;
@@ -107,8 +132,7 @@ status_t reports_add(agent_t *agent, const run_t *run, const run_report_t *repor
     char *contexts[ERROR_CONTEXT_DEPTH];
     char *lines[WIRE_NOTES];
     CLEANUP(free_p) char *notes = report->notes != NULL ? strdup(report->notes) : NULL;
-    error_t redacted = report->error != NULL ? *report->error : (error_t){0};
-    sqlstate_redact(&redacted);
+    error_t redacted = redact(run, report->error);
     wire.number = journal_next(agent->journal);
     wire.job = field_of_ident(&run->what.job);
     wire.attempt = field_of_ident(&run->what.attempt);

@@ -74,8 +74,9 @@ static status_t say_started(remote_t *remote, const json_t *answer, error_t *err
     char id[OUTPUT_ID_SIZE];
     buffer_text(&text, "rollout ");
     output_escape(document_text(answer, "name"), &text);
-    buffer_format(&text, " (%s) %s: %" PRId64 " tenants with work, ", standing_id(answer, id),
-                  document_text(answer, "state"), document_number(answer, "totals.work"));
+    int64_t work = document_number(answer, "totals.work");
+    buffer_format(&text, " (%s) %s: %" PRId64 " tenant%s with work, ", standing_id(answer, id),
+                  document_text(answer, "state"), work, work == 1 ? "" : "s");
     if (document_number(answer, "totals.look") > 0) {
         buffer_format(&text, "%" PRId64 " looked at, ", document_number(answer, "totals.look"));
     }

@@ -172,7 +172,8 @@ status_t handle_agents(const command_input_t *input, error_t *err) {
         {"TENANTS", "tenants", COLUMN_NUMBER},    {"LAST SEEN", "last_seen_us", COLUMN_TIME},
         {"SILENT FOR", "silence_us", COLUMN_AGE}, {"LATE", "late", COLUMN_YES},
         {"SUSPENDED", "suspended", COLUMN_YES},   {"SOFTWARE", "software", COLUMN_TEXT},
-        {"PROTOCOL", "protocol", COLUMN_NUMBER},  {"KEY", "key", COLUMN_ID}};
+        {"PROTOCOL", "protocol", COLUMN_NUMBER},  {"KEY", "key", COLUMN_ID},
+        {"PROBLEM", "problem", COLUMN_TEXT}};
     const output_view_t view = {OUTPUT_COLUMNS(COLUMNS), .rows = "agents",
                                 .empty = "no agent was ever seen: is one running, and its key in "
                                          "the coordinator's peers file?"};

@@ -165,14 +165,20 @@ static void put_failure(const output_t *output, const json_t *task, buffer_t *ou
         buffer_text(out, " in step ");
         output_escape(document_text(task, "step"), out);
     }
-    buffer_format(out, " after %" PRId64 " tr%s, stands at %s\n", attempts,
-                  attempts == 1 ? "y" : "ies", version[0] != '\0' ? version : "(empty)");
-    buffer_text(out, "  ");
-    output_escape(document_text(task, "code"), out);
-    buffer_text(out, sqlstate[0] != '\0' ? " [" : "");
-    output_escape(sqlstate, out);
-    buffer_text(out, sqlstate[0] != '\0' ? "] " : " ");
-    output_lines(document_text(task, "error"), "    ", out);
+    if (attempts > 0) {
+        buffer_format(out, " after %" PRId64 " tr%s", attempts, attempts == 1 ? "y" : "ies");
+    } else {
+        buffer_text(out, ", never tried");
+    }
+    buffer_format(out, ", stands at %s\n", version[0] != '\0' ? version : "(empty)");
+    if (document_text(task, "code")[0] != '\0') {
+        buffer_text(out, "  ");
+        output_escape(document_text(task, "code"), out);
+        buffer_text(out, sqlstate[0] != '\0' ? " [" : "");
+        output_escape(sqlstate, out);
+        buffer_text(out, sqlstate[0] != '\0' ? "] " : " ");
+        output_lines(document_text(task, "error"), "    ", out);
+    }
     static const struct {
         const char *path;
         const char *title;
@@ -195,13 +201,26 @@ static status_t show_failures(remote_t *remote, const json_t *status, const json
     json_array_foreach(tasks, index, task) {
         put_failure(&output, task, &text);
     }
+    standing_blockers(status, &text);
+    bool waits = text.size > 0; /* where no task is listed, it is all that there is to say */
     TRY(output_flush(&text, stdout, err));
     if (json_array_size(tasks) == 0) {
-        output_say("nothing failed in rollout %s", document_text(status, "name"));
+        output_say("nothing failed in rollout %s%s", document_text(status, "name"),
+                   waits ? " so far" : "");
         return STATUS_OK;
     }
     advise(status);
     return STATUS_OK;
+}
+
+/* The states that are shown. Tenants that were out of reach are among the skipped; where a rollout
+ * was ended before its time, those are the ones that it never came to. */
+static json_t *failure_states(const json_t *status) {
+    const char *state = document_text(status, "state");
+    bool cut = strcmp(state, "stopped") == 0 || strcmp(state, "stopping") == 0 ||
+               strcmp(state, "failed") == 0;
+    return json_pack("[s,s,s,s,s,s*]", "failed", "refused", "unknown", "outstanding", "waiting",
+                     cut ? NULL : "skipped");
 }
 
 status_t handle_rollout_failures(const command_input_t *input, error_t *err) {
@@ -213,9 +232,8 @@ status_t handle_rollout_failures(const command_input_t *input, error_t *err) {
     TRY(remote_open(input, &remote, err));
     TRY(ask_status(remote, input, &status, err));
     TRY(remote_ask_list(remote, &list,
-                        json_pack("{s:s,s:[s,s,s,s,s]}", "rollout",
-                                  document_text(status, "rollout"), "states", "failed", "refused",
-                                  "unknown", "outstanding", "waiting"),
+                        json_pack("{s:s,s:o}", "rollout", document_text(status, "rollout"),
+                                  "states", failure_states(status)),
                         &document, err));
     const output_t output = remote_output(remote);
     return output.form == OUTPUT_JSON ? output_write(&output, NULL, document, stdout, err)

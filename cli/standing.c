@@ -155,6 +155,34 @@ void standing_failures(const json_t *status, size_t most, buffer_t *out) {
     }
 }
 
+void standing_blockers(const json_t *status, buffer_t *out) {
+    const char *hint = "";
+    size_t index = 0;
+    const json_t *cluster = NULL;
+    json_array_foreach(document_at(status, "clusters"), index, cluster) {
+        int64_t ready = document_number(cluster, "ready");
+        int64_t in_flight = document_number(cluster, "in_flight");
+        if (document_text(cluster, "blocker")[0] == '\0') {
+            continue;
+        }
+        buffer_text(out, "cluster ");
+        output_escape(document_text(cluster, "cluster"), out);
+        buffer_format(out, ": %" PRId64 " tenant%s wait%s", ready + in_flight,
+                      plural(ready + in_flight), ready + in_flight == 1 ? "s" : "");
+        buffer_text(out, ": ");
+        output_escape(document_text(cluster, "code"), out);
+        buffer_text(out, " ");
+        output_escape(document_text(cluster, "blocker"), out);
+        buffer_text(out, "\n");
+        hint = document_text(cluster, "hint");
+    }
+    if (hint[0] != '\0') {
+        buffer_text(out, "  HINT: ");
+        output_escape(hint, out);
+        buffer_text(out, "\n");
+    }
+}
+
 status_t standing_show(const output_t *output, const json_t *status, buffer_t *out, error_t *err) {
     static const output_column_t WAVES[] = {{"WAVE", "name", COLUMN_TEXT},
                                             {"STATE", "state", COLUMN_STATE},
@@ -175,6 +203,12 @@ status_t standing_show(const output_t *output, const json_t *status, buffer_t *o
     if (document_count(status, "failures") > 0) {
         buffer_text(out, "\n");
         standing_failures(status, 0, out);
+    }
+    CLEANUP(buffer_free) buffer_t blockers = {0};
+    standing_blockers(status, &blockers);
+    if (blockers.size > 0) {
+        buffer_text(out, "\n");
+        buffer_append(out, blockers.data, blockers.size);
     }
     return buffer_check(out, err);
 }
@@ -300,6 +334,7 @@ void standing_block(const output_t *output, const json_t *status, standing_room_
         put_fitting(buffer_string(&line), room.width, out);
     }
     CLEANUP(buffer_free) buffer_t failures = {0};
+    standing_blockers(status, &failures);
     standing_failures(status, GROUPS - 1, &failures);
     int left = room.lines > 8 ? GROUPS - 1 : 1;
     char *rest = NULL;

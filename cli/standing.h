@@ -25,6 +25,9 @@ const char *standing_id(const json_t *status, char buffer[OUTPUT_ID_SIZE]);
 MUST_CHECK status_t standing_show(const output_t *output, const json_t *status, buffer_t *out,
                                   error_t *err);
 
+/* Append the clusters that nobody acts on while work lies there, each with why, and what helps. */
+void standing_blockers(const json_t *status, buffer_t *out);
+
 /* Append the failures, grouped, each with its hint; at most so many groups, 0 being all. */
 void standing_failures(const json_t *status, size_t most, buffer_t *out);
 

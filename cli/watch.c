@@ -12,6 +12,7 @@
 
 #define POLL_FIRST_US (200 * US_PER_MS)
 #define POLL_MOST_US US_PER_S
+#define POLL_TENANT_US 100 /* an answer costs by the tenant: pauses grow with them */
 #define PATIENCE_US (60 * US_PER_S)
 
 enum { WIDTH_LEAST = 20, WIDTH_FALLBACK = 80, LINES_FALLBACK = 24 };
@@ -104,7 +105,17 @@ static status_t look(watch_t *watch, error_t *err) {
     return STATUS_OK;
 }
 
+/* The longest pause: while jobs are in hand a small rollout's end is near. */
+static int64_t most_of(const watch_t *watch) {
+    int64_t by_size = document_number(watch->status, "tasks") * POLL_TENANT_US;
+    bool at_work = watch->status != NULL && document_number(watch->status, "in_flight") > 0;
+    return !at_work || by_size > POLL_MOST_US ? POLL_MOST_US
+           : by_size > POLL_FIRST_US          ? by_size
+                                              : POLL_FIRST_US;
+}
+
 static void rest(watch_t *watch) {
+    watch->pause_us = watch->pause_us < most_of(watch) ? watch->pause_us : most_of(watch);
     int64_t left_us = watch->until_us - clock_boot_us();
     int64_t wait_us = watch->pause_us < left_us ? watch->pause_us : left_us;
     if (wait_us > 0 && interrupted == 0) {

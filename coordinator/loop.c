@@ -5,6 +5,7 @@
 #include "coordinator/loop.h"
 #include "common/base/clock.h"
 #include "common/crypto/keyfile.h"
+#include "common/crypto/keytext.h"
 #include "common/wire/listener.h"
 #include "coordinator/link/hub.h"
 #include "coordinator/service/service.h"
@@ -71,9 +72,15 @@ static status_t load_peers(loop_t *self, error_t *err) {
 static void on_refused(void *context, const zap_refusal_t *refusal) {
     (void)context;
     bool power_of_two = (refusal->count & (refusal->count - 1)) == 0;
+    curve_public_t key;
+    error_t none = {0};
+    char z85[Z85_KEY_SIZE] = ""; /* as in the peers file, and in the agent's own log */
+    if (*refusal->key != '\0' && curve_public_parse(refusal->key, &key, &none) == STATUS_OK) {
+        (void)keytext_z85(key.bytes, z85);
+    }
     if (refusal->count <= REFUSALS_EACH || power_of_two) {
         log_warning("connection refused", "code", error_code_text(ERROR_PEER_UNKNOWN), "address",
-                    refusal->address, "key", refusal->key, "reason", refusal->reason, "refusals",
+                    refusal->address, "key", z85, "reason", refusal->reason, "refusals",
                     LOG_NUMBER(refusal->count), "hint", error_code_hint(ERROR_PEER_UNKNOWN));
     }
 }

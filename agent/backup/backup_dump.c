@@ -235,6 +235,13 @@ static status_t take_dump(dump_t *dump, error_t *err) {
     }
 }
 
+/* What the server's refusal for lack of rights reads like, in the C locale that pg_dump runs in;
+ * no other try can end otherwise. A server that speaks another language is tried again. */
+static bool is_denied(const char *complaint) {
+    return strstr(complaint, "permission denied") != NULL ||
+           strstr(complaint, "row-level security policy") != NULL;
+}
+
 static status_t check_pg_dump(dump_t *dump, error_t *err) {
     char complaint[ERROR_FIELD_MAX];
     int code = backup_tool_wait(&dump->pg_dump);
@@ -242,7 +249,8 @@ static status_t check_pg_dump(dump_t *dump, error_t *err) {
         return STATUS_OK;
     }
     backup_tool_complaint(&dump->pg_dump, "pg_dump", complaint, sizeof complaint);
-    return error_set(err, ERROR_BACKUP_FAILED, "pg_dump ended with %d: %s", code,
+    return error_set(err, is_denied(complaint) ? ERROR_BACKUP_DENIED : ERROR_BACKUP_FAILED,
+                     "pg_dump ended with %d: %s", code,
                      complaint[0] != '\0' ? complaint : "no message");
 }
 

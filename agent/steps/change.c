@@ -304,6 +304,7 @@ void change_begin(run_t *run, const change_t *change) {
     transaction_sql_open(&sql, &begin);
     run->change.opening = strdup(buffer_string(&sql));
     buffer_append(&sql, script->text, script->size);
+    transaction_sql_settle(&sql);
     run->dirty_session = true;
     run_request_t request = {.discard_rows = true,
                              .keep_first = transaction_open_statements(&begin),

@@ -235,7 +235,8 @@ static void run_together(run_t *run) {
     begin.reset_session = true;
     transaction_sql_open(&sql, &begin);
     buffer_append(&sql, run->change.script->text + statement->offset, statement->length);
-    buffer_text(&sql, "\n;\nRESET ROLE;\nSET LOCAL search_path = pg_catalog, pg_temp;\n");
+    transaction_sql_settle(&sql);
+    buffer_text(&sql, ";\nRESET ROLE;\nSET LOCAL search_path = pg_catalog, pg_temp;\n");
     progress_sql_mark(&sql, &mark);
     run->dirty_session = true;
     run_send(run, &sql, &(run_request_t){0}, on_together);

@@ -9,6 +9,7 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <unistd.h>
 
 /* ---- check ---- */
 
@@ -94,6 +95,27 @@ static void note_verdicts(run_t *run, const backup_list_t *list, const backup_ve
     }
 }
 
+/* A report for each that is gone, so that the catalog offers it to nobody; also where a later one
+ * could not be removed. */
+static void tell_removed(run_t *run, const backup_list_t *list, const backup_verdict_t *verdicts) {
+    char id[IDENT_TEXT_SIZE];
+    for (size_t i = 0; i < list->count; i++) {
+        const backup_manifest_t *manifest = &list->entries[i].manifest;
+        if (verdicts[i] != BACKUP_PRUNE || access(list->entries[i].path, F_OK) == 0) {
+            continue;
+        }
+        run_tell(run, &(run_report_t){.step = job_work_step(run->what.kind),
+                                      .outcome = JOB_OUTCOME_STARTED,
+                                      .started_us = run->step_started_us,
+                                      .finished_us = clock_wall_us(),
+                                      .recovery_kind = "dump",
+                                      .recovery_reference = ident_text(&manifest->backup_id, id),
+                                      .recovery_lsn = manifest->lsn,
+                                      .recovery_time_us = manifest->started_us,
+                                      .recovery_size_bytes = (int64_t)manifest->sealed_bytes});
+    }
+}
+
 static status_t prune(run_t *run, int64_t *ret_removed, error_t *err) {
     const agent_config_t *config = run->shared->config;
     CLEANUP(backup_list_free) backup_list_t list = {0};
@@ -121,7 +143,9 @@ static status_t prune(run_t *run, int64_t *ret_removed, error_t *err) {
     }
     TRY(backup_retention_plan(&list, &retention, verdicts, err));
     note_verdicts(run, &list, verdicts);
-    return backup_retention_apply(&list, verdicts, ret_removed, err);
+    status_t status = backup_retention_apply(&list, verdicts, ret_removed, err);
+    tell_removed(run, &list, verdicts);
+    return status;
 }
 
 void protect_prune_begin(run_t *run) {
@@ -133,9 +157,5 @@ void protect_prune_begin(run_t *run) {
         return;
     }
     run_note(run, "%" PRId64 " backups removed", removed);
-    run_tell(run, &(run_report_t){.step = job_work_step(run->what.kind),
-                                  .outcome = JOB_OUTCOME_STARTED,
-                                  .started_us = run->step_started_us,
-                                  .finished_us = clock_wall_us()});
     run_over(run, removed > 0 ? JOB_EVENT_DONE : JOB_EVENT_NOT_NEEDED);
 }

@@ -45,7 +45,8 @@ static const lint_rule_t rules[] = {
      "that needs a block in a file without"},
     {RULE_OWN_TRANSACTION, "no transaction control", FINDING_ERROR, false, check_loaded,
      "delete it: Drover opens and commits the transaction, with the ledger row in it",
-     "a script holds BEGIN, COMMIT, ROLLBACK, SAVEPOINT or their kin"},
+     "a script holds BEGIN, COMMIT, ROLLBACK, SAVEPOINT or their kin, or DISCARD ALL, which takes "
+     "the session and with it the tenant's lock from Drover"},
     {RULE_QUERIES, "queries only", FINDING_ERROR, false, check_loaded,
      "write queries that answer rows of one boolean, or of a name and a boolean",
      "a verify or check script holds no query, or something else"},

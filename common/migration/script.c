@@ -116,6 +116,11 @@ static void judge_statement(const script_t *script, const statement_t *statement
     } else if (statement->kind == STATEMENT_COPY_CLIENT) {
         finding_add(findings, place, RULE_COPY_STDIN,
                     "COPY from stdin or to stdout: there is nobody at the other end");
+    } else if (statement->kind == STATEMENT_DISCARD_ALL) {
+        finding_add(findings, place, RULE_OWN_TRANSACTION,
+                    "DISCARD ALL in a script: the server refuses it in a transaction, and outside "
+                    "of one it lets go of the tenant's lock; name what is to be reset, as in "
+                    "RESET ALL or DISCARD TEMP");
     } else if (is_query_script(script)) {
         if (statement->kind != STATEMENT_QUERY) {
             finding_add(findings, place, RULE_QUERIES,

@@ -75,6 +75,22 @@ static void print_sum(buffer_t *text, __int128 sum) {
     buffer_append(text, digits + at, sizeof digits - at);
 }
 
+/* A bigint's text; false where it is none. */
+static bool read_hash(const char *text, int64_t *ret_hash) {
+    const bool negative = text[0] == '-';
+    const char *at = text + (negative ? 1 : 0);
+    uint64_t number = 0;
+    const char *const digits = at;
+    for (; *at >= '0' && *at <= '9' && at - digits < 19; at++) {
+        number = number * 10 + (uint64_t)(*at - '0');
+    }
+    if (at == digits || *at != '\0' || number > (uint64_t)INT64_MAX + (negative ? 1 : 0)) {
+        return false;
+    }
+    *ret_hash = (int64_t)(negative ? 0 - number : number);
+    return true;
+}
+
 /* Only kinds that hold something by the catalogs' own word: so the stamp is the same whatever more
  * the scope asked for. */
 static status_t add_rows(const PGresult *result, const fingerprint_scope_t *held, size_t *ret_count,
@@ -82,11 +98,9 @@ static status_t add_rows(const PGresult *result, const fingerprint_scope_t *held
     size_t count = 0;
     __int128 sum = 0;
     for (int i = 1; i < PQntuples(result); i++) {
-        char *end = NULL;
-        const char *text = PQgetvalue(result, i, 2);
-        const unsigned long kind = strtoul(PQgetvalue(result, i, 0), NULL, 10);
-        const long long hash = strtoll(text, &end, 10);
-        if (kind >= fingerprint_kind_count || end == text || *end != '\0') {
+        int64_t hash = 0;
+        const uint32_t kind = fingerprint_oid(PQgetvalue(result, i, 0));
+        if (kind >= fingerprint_kind_count || !read_hash(PQgetvalue(result, i, 2), &hash)) {
             return error_set(err, ERROR_INVALID, "row %d is none of a fingerprint", i);
         }
         if (fingerprint_kind_wanted(&fingerprint_kinds[kind], held)) {

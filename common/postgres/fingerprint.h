@@ -85,6 +85,8 @@ MUST_CHECK status_t fingerprint_from_result(const PGresult *result,
  * The cheap stamp: changes whenever a catalog row that can matter was written. A change that is
  * none (ANALYZE's never, VACUUM FULL's, a temporary table's) may show; a change never stays unseen.
  * Sums a hash of (catalog, ctid, xmin, owner, privileges) over the rows: xmin survives freezing.
+ * Of the settings it needs search_path alone; under quote_all_identifiers it may differ where
+ * policies name roles, a change that is none.
  */
 MUST_CHECK status_t fingerprint_stamp_sql(const fingerprint_scope_t *scope, buffer_t *text,
                                           error_t *err);

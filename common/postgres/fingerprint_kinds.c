@@ -332,7 +332,7 @@ FIELD database_fields[] = {OID("x.oid"),
     {"ctype", "x.datctype", HOW_DATABASE, 0, 0, 0, 0},
     {"connection limit", "x.datconnlimit", HOW_DATABASE, 0, "-1", 0, 0},
     {"template", "x.datistemplate", HOW_DATABASE, 0, "f", 0, 0},
-    {"comment", "pg_catalog.shobj_description(x.oid, 'pg_database')", HOW_DATABASE, 0, 0, 0, 0},
+    {"comment", "(SELECT d.description FROM pg_catalog.pg_shdescription d WHERE d.objoid = x.oid AND d.classoid = 1262)", HOW_DATABASE, 0, 0, 0, 0},
     {"grant", "x.datacl", HOW_ACL, CLASS_DATABASE, 0, 0, 0},
     {"", "CASE WHEN x.datacl IS NOT NULL THEN pg_catalog.acldefault('d', x.datdba) END", HOW_ACL_DEFAULT, 0, 0, 0, 0},
     END};

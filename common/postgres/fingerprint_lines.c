@@ -67,18 +67,23 @@ static void keep_line(reader_t *self, char class) {
 static void tell(reader_t *self, object_t *object, const fact_t *fact) {
     buffer_t *out = &self->work;
     buffer_clear(out);
-    escape(out, object->top);
-    buffer_char(out, '\t');
-    escape(out, object->part);
-    buffer_char(out, '\t');
-    escape(out, fact->attribute);
+    if (object->begin == NULL) {
+        escape(out, object->top);
+        buffer_char(out, '\t');
+        escape(out, object->part);
+        buffer_char(out, '\t');
+        object->begin_size = out->size;
+        object->begin = objects_text(&self->objects, buffer_string(out), out->size);
+    } else {
+        buffer_append(out, object->begin, object->begin_size);
+    }
+    buffer_text(out, fact->attribute); /* our own words: nothing to escape */
     if (fact->label != NULL && *fact->label != '\0') {
         buffer_char(out, ' ');
         escape(out, fact->label);
     }
-    buffer_char(out, '\t');
-    buffer_char(out, fact->class);
-    buffer_char(out, '\t');
+    const char class[] = {'\t', fact->class, '\t'};
+    buffer_append(out, class, sizeof class);
     escape(out, fact->value);
     object->told = object->told || fact->class == LINE_LOGICAL;
     keep_line(self, fact->class);
@@ -256,8 +261,8 @@ static void tell_columns(reader_t *self, object_t *object, const fact_t *fact, u
             at++;
             continue;
         }
-        buffer_format(&names, "%s%s", names.size == 0 ? "" : ", ",
-                      column_name(self, relation, (int)number));
+        buffer_text(&names, names.size == 0 ? "" : ", ");
+        buffer_text(&names, column_name(self, relation, (int)number));
         at = end;
     }
     tell_text(self, object, fact->attribute, fact->class, buffer_string(&names));
@@ -276,10 +281,6 @@ static void tell_expression(reader_t *self, object_t *object, const char *attrib
     buffer_free(&text);
 }
 
-static uint32_t oid_of(const char *value) {
-    return value == NULL ? 0 : (uint32_t)strtoul(value, NULL, 10);
-}
-
 /* What the fields before told: attributes' labels, and relations that column numbers belong to. */
 typedef struct state {
     const char *label;
@@ -291,7 +292,7 @@ static void tell_reference(reader_t *self, object_t *object, const fingerprint_f
     if (value == NULL) {
         return;
     }
-    const object_key_t key = {field->ref, oid_of(value), 0};
+    const object_key_t key = {field->ref, fingerprint_oid(value), 0};
     const object_t *found = objects_find(&self->objects, &key);
     state->far = key.oid;
     tell_text(self, object, field->label, LINE_LOGICAL,
@@ -309,8 +310,9 @@ static void tell_field(reader_t *self, object_t *object, const fingerprint_field
         state->label = *value;
         break;
     case HOW_PARENT:
-        state->near =
-            oid_of(*value) != 0 && field->ref == CLASS_RELATION ? oid_of(*value) : state->near;
+        state->near = fingerprint_oid(*value) != 0 && field->ref == CLASS_RELATION
+                          ? fingerprint_oid(*value)
+                          : state->near;
         break;
     case HOW_LOGICAL:
         if (says && **value != '\0') {
@@ -382,7 +384,7 @@ static void tell_toast(reader_t *self, const row_t *row) {
         if (fields[i].how != HOW_CODE2) {
             continue;
         }
-        const object_key_t key = {CLASS_RELATION, oid_of(row->values[i]), 0};
+        const object_key_t key = {CLASS_RELATION, fingerprint_oid(row->values[i]), 0};
         const object_t *toast = key.oid == 0 ? NULL : objects_find(&self->objects, &key);
         for (unsigned f = 0; toast != NULL && fields[f].sql != NULL; f++) {
             if (fields[f].how == HOW_OPTIONS) {
@@ -421,6 +423,19 @@ static int compare_order(const void *a, const void *b) {
     return (x->order > y->order) - (x->order < y->order);
 }
 
+/* The decimal text of a place, 1 and up. */
+static void print_place(char number[16], int place) {
+    char digits[16];
+    size_t count = 0;
+    for (; place > 0 && count < sizeof digits - 1; place /= 10) {
+        digits[count++] = (char)('0' + place % 10);
+    }
+    for (size_t i = 0; i < count; i++) {
+        number[i] = digits[count - 1 - i];
+    }
+    number[count] = '\0';
+}
+
 static bool partition(const object_t *relation) {
     for (unsigned i = 0; relation->kind->fields[i].sql != NULL; i++) {
         if (strcmp(relation->kind->fields[i].label, "partition bound") == 0) {
@@ -452,7 +467,7 @@ static void tell_positions(reader_t *self) {
     for (size_t i = 0; i < count; i++) {
         place = i > 0 && list[i]->parent == list[i - 1]->parent ? place + 1 : 1;
         char number[16];
-        (void)snprintf(number, sizeof number, "%d", place);
+        print_place(number, place);
         const bool logical = list[i]->key.class_oid == -1 || list[i]->parent->code == 'c';
         tell_text(self, list[i], "position", logical ? LINE_LOGICAL : LINE_STRICT, number);
     }

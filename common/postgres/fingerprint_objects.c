@@ -26,17 +26,18 @@ void objects_free(objects_t *self) {
     *self = (objects_t){0};
 }
 
-void *objects_memory(objects_t *self, size_t size) {
+static void *take_memory(objects_t *self, size_t size) {
     const size_t aligned = (size + alignof(max_align_t) - 1) & ~(alignof(max_align_t) - 1);
     arena_chunk_t *chunk = self->chunks;
     if (chunk == NULL || chunk->room - chunk->used < aligned) {
         const size_t room = aligned > CHUNK_BYTES ? aligned : CHUNK_BYTES;
-        chunk = calloc(1, sizeof *chunk + room);
+        chunk = malloc(sizeof *chunk + room);
         if (chunk == NULL) {
             self->failed = true;
             return NULL;
         }
         chunk->room = room;
+        chunk->used = 0;
         chunk->next = self->chunks;
         self->chunks = chunk;
     }
@@ -45,10 +46,16 @@ void *objects_memory(objects_t *self, size_t size) {
     return memory;
 }
 
+void *objects_memory(objects_t *self, size_t size) {
+    void *memory = take_memory(self, size);
+    return memory == NULL ? NULL : memset(memory, 0, size);
+}
+
 char *objects_text(objects_t *self, const char *bytes, size_t size) {
-    char *text = objects_memory(self, size + 1);
+    char *text = take_memory(self, size + 1);
     if (text != NULL) {
         memcpy(text, bytes, size);
+        text[size] = '\0';
     }
     return text;
 }

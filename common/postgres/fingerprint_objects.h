@@ -23,11 +23,13 @@ typedef struct object {
     const char *top;           /* "table public.orders": kind and name of the outermost object */
     const char *part;          /* "column note", or "" */
     const char *name;          /* the name alone: the tail of top, or of part */
-    double order;              /* column number, or place in the enum */
-    char code;                 /* relkind, typtype, prokind, attislocal */
-    bool kept;                 /* makes lines; others only lend their name */
-    bool told;                 /* has made a logical line */
-    bool inherits;             /* has parents by inheritance, not as a partition */
+    const char *begin;         /* of its lines: top and part, escaped; NULL before the first */
+    size_t begin_size;
+    double order;  /* column number, or place in the enum */
+    char code;     /* relkind, typtype, prokind, attislocal */
+    bool kept;     /* makes lines; others only lend their name */
+    bool told;     /* has made a logical line */
+    bool inherits; /* has parents by inheritance, not as a partition */
 } object_t;
 
 typedef struct objects {

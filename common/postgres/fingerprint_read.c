@@ -7,6 +7,7 @@
 
 #include <ctype.h>
 #include <fnmatch.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,34 +22,51 @@ static unsigned field_count(const fingerprint_kind_t *kind) {
     return count;
 }
 
+/* What a field without quotes ends at, or is none at. */
+static const bool ends_plain[UCHAR_MAX + 1] = {
+    ['\0'] = true, [','] = true, [')'] = true, ['"'] = true, ['\\'] = true};
+
+/* The end of the field at `at`, its quotes undone in place; terminates it in *ret_to, which may
+ * stand before the end. */
+static char *unquote(char *at, char **ret_to) {
+    char *to = at;
+    bool quoted = false;
+    while (*at != '\0' && (quoted || (*at != ',' && *at != ')'))) {
+        if (*at == '"' && quoted && at[1] == '"') {
+            *to++ = '"';
+            at += 2;
+        } else if (*at == '"') {
+            quoted = !quoted;
+            at++;
+        } else {
+            at += *at == '\\' && at[1] != '\0' ? 1 : 0;
+            *to++ = *at++;
+        }
+    }
+    *ret_to = to;
+    return at;
+}
+
 /* Split a composite's text, (a,"b ""c""",,d), in place of a copy. False where it is none, or has
- * another number of fields. Source: PostgreSQL manual, "Composite Type Input and Output Syntax". */
+ * another number of fields. Most fields have no quotes and are left as they stand. Source:
+ * PostgreSQL manual, "Composite Type Input and Output Syntax". */
 static bool split_record(char *at, const char **values, unsigned count) {
     if (*at++ != '(') {
         return false;
     }
     for (unsigned i = 0; i < count; i++) {
-        char *to = at;
-        const char *from = at;
-        const char *value = at;
-        bool quoted = false, any = false;
-        while (*from != '\0' && (quoted || (*from != ',' && *from != ')'))) {
-            any = true;
-            if (*from == '"' && quoted && from[1] == '"') {
-                *to++ = '"';
-                from += 2;
-            } else if (*from == '"') {
-                quoted = !quoted;
-                from++;
-            } else {
-                from += *from == '\\' && from[1] != '\0' ? 1 : 0;
-                *to++ = *from++;
-            }
+        char *const value = at;
+        while (!ends_plain[(unsigned char)*at]) {
+            at++;
         }
-        const char separator = *from;
-        at = (char *)(uintptr_t)from + (separator != '\0' ? 1 : 0);
+        char *to = at;
+        if (*at == '"' || *at == '\\') {
+            at = unquote(at, &to);
+        }
+        const char separator = *at;
+        values[i] = at > value ? value : NULL;
+        at += separator != '\0' ? 1 : 0;
         *to = '\0';
-        values[i] = any ? value : NULL;
         if (separator != (i + 1 == count ? ')' : ',')) {
             return false;
         }
@@ -77,6 +95,16 @@ static status_t read_row(reader_t *self, const PGresult *result, int number, err
     row->values = values;
     self->row_count++;
     return STATUS_OK;
+}
+
+/* They come as they were asked for; a server that reads in parallel would mix them. */
+static bool rows_in_order(const reader_t *self) {
+    for (size_t i = 1; i < self->row_count; i++) {
+        if (self->rows[i - 1].kind > self->rows[i].kind) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static int compare_rows(const void *a, const void *b) {
@@ -192,8 +220,12 @@ static bool excepted(reader_t *self, const object_t *object) {
     return false;
 }
 
-static uint32_t oid_of(const char *value) {
-    return value == NULL ? 0 : (uint32_t)strtoul(value, NULL, 10);
+uint32_t fingerprint_oid(const char *cell) {
+    uint32_t number = 0;
+    for (const char *at = cell; at != NULL && *at >= '0' && *at <= '9'; at++) {
+        number = number * 10 + (uint32_t)(*at - '0');
+    }
+    return number;
 }
 
 static object_t *find(const reader_t *self, int class_oid, uint32_t oid, int sub) {
@@ -212,11 +244,11 @@ typedef struct target {
 
 static void look_up(const reader_t *self, const fingerprint_field_t *field, const char *value,
                     target_t *target) {
-    const uint32_t oid = oid_of(value);
+    uint32_t oid = 0;
     object_t *found = NULL;
     switch (field->how) {
     case HOW_OID:
-        target->key.oid = oid;
+        target->key.oid = fingerprint_oid(value);
         target->defines = true;
         break;
     case HOW_NAME:
@@ -226,10 +258,11 @@ static void look_up(const reader_t *self, const fingerprint_field_t *field, cons
         target->naming.arguments = value == NULL ? "" : value;
         break;
     case HOW_SCHEMA:
-        target->naming.schema = find(self, CLASS_SCHEMA, oid, 0);
+        target->naming.schema = find(self, CLASS_SCHEMA, fingerprint_oid(value), 0);
         target->missing = target->missing || target->naming.schema == NULL;
         break;
     case HOW_PARENT:
+        oid = fingerprint_oid(value);
         if (oid != 0) {
             target->parent = find(self, field->ref, oid, 0);
             target->missing = target->missing || target->parent == NULL;
@@ -238,20 +271,20 @@ static void look_up(const reader_t *self, const fingerprint_field_t *field, cons
     case HOW_CODE:
         target->code = value;
         if (field->ref != 0) {
-            found = find(self, field->ref, oid, 0);
+            found = find(self, field->ref, fingerprint_oid(value), 0);
             target->naming.name = found == NULL ? "" : found->name;
             target->missing = target->missing || found == NULL;
         }
         break;
     case HOW_EXTENDS:
         target->key.class_oid = field->ref != 0 ? field->ref : target->key.class_oid;
-        target->key.oid = oid;
+        target->key.oid = fingerprint_oid(value);
         break;
     case HOW_EXTENDS_SUB:
-        target->key.sub = (int)strtol(value == NULL ? "0" : value, NULL, 10);
+        target->key.sub = (int)fingerprint_oid(value);
         break;
     case HOW_CLASS:
-        target->key.class_oid = (int)oid;
+        target->key.class_oid = (int)fingerprint_oid(value);
         break;
     default: /* the others are values, not names */
         break;
@@ -340,17 +373,20 @@ static void drop_shadows(reader_t *self) {
         const fingerprint_field_t *fields = row->kind->fields;
         for (unsigned f = 0; fields[f].sql != NULL; f++) {
             if (row->kind->class_oid == CLASS_TYPE && fields[f].how == HOW_CODE2) {
-                const object_t *relation = find(self, CLASS_RELATION, oid_of(row->values[f]), 0);
+                const object_t *relation =
+                    find(self, CLASS_RELATION, fingerprint_oid(row->values[f]), 0);
                 row->object->kept =
                     row->object->kept &&
                     (row->object->code != 'c' || (relation != NULL && relation->code == 'c'));
             } else if (row->kind->class_oid == 0 && fields[f].how == HOW_PARENT &&
                        row->object->code != '\0' && fields[0].how == HOW_EXTENDS) {
-                const object_t *table = find(self, CLASS_RELATION, oid_of(row->values[f]), 0);
+                const object_t *table =
+                    find(self, CLASS_RELATION, fingerprint_oid(row->values[f]), 0);
                 row->object->kept = row->object->kept && table != NULL && table->kept;
             } else if (row->object->code == 'S' && fields[f].how == HOW_REFERENCE &&
                        fields[0].how == HOW_EXTENDS) {
-                const object_t *table = find(self, CLASS_RELATION, oid_of(row->values[f]), 0);
+                const object_t *table =
+                    find(self, CLASS_RELATION, fingerprint_oid(row->values[f]), 0);
                 row->object->kept = row->object->kept && (table == NULL || table->kept);
             }
         }
@@ -374,7 +410,9 @@ status_t fingerprint_read(reader_t *self, const PGresult *result, error_t *err) 
             TRY(read_row(self, result, i, err));
         }
     }
-    qsort(self->rows, self->row_count, sizeof *self->rows, compare_rows);
+    if (!rows_in_order(self)) {
+        qsort(self->rows, self->row_count, sizeof *self->rows, compare_rows);
+    }
     for (size_t i = 0; i < self->row_count; i++) {
         resolve(self, &self->rows[i]);
     }

@@ -32,6 +32,11 @@ typedef struct fingerprint_reader {
     buffer_t work; /* scratch of the line being made */
 } fingerprint_reader_t;
 
+/* The number that a cell begins with, 0 where it begins with none. The cells are the server's own
+ * oids and numbers, thousands a result: strtoul, with its locale and signs, was a tenth of the
+ * reading. */
+uint32_t fingerprint_oid(const char *cell);
+
 /* Split, resolve and sort: fills lines, ordered by bytes. */
 MUST_CHECK status_t fingerprint_read(fingerprint_reader_t *self, const PGresult *result,
                                      error_t *err);

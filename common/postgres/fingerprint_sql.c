@@ -10,12 +10,18 @@
 #include "common/postgres/fingerprint.h"
 #include "common/postgres/fingerprint_kinds.h"
 
-#define MEMBER_QUERY                                                                               \
-    "CASE WHEN %s NOT IN (SELECT e.objid FROM pg_catalog.pg_depend e WHERE e.refclassid = 3079 "   \
-    "AND "                                                                                         \
-    "e.deptype = 'e' AND e.classid = '%s'::pg_catalog.regclass) THEN "
-
 enum { OLDEST_MAJOR = 13 };
+
+/* The text is some 12 kB of many small pieces, and made anew for every look: no formats. */
+static void add_number(buffer_t *text, uint64_t number) {
+    char digits[24];
+    size_t at = sizeof digits;
+    do {
+        digits[--at] = (char)('0' + (int)(number % 10));
+        number /= 10;
+    } while (number != 0);
+    buffer_append(text, digits + at, sizeof digits - at);
+}
 
 const char *fingerprint_session_sql(void) {
     return "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true), "
@@ -46,13 +52,15 @@ static void add_sizes(buffer_t *text) {
     buffer_text(text, " | (SELECT COALESCE(pg_catalog.bit_or(m.b), 0) FROM ROWS FROM "
                       "(pg_catalog.unnest('{");
     for (const fingerprint_size_t *size = fingerprint_sizes; size->catalog != 0; size++) {
-        buffer_format(text, "%s%u", separator, size->catalog);
+        buffer_text(text, separator);
+        add_number(text, size->catalog);
         separator = ",";
     }
     buffer_text(text, "}'::pg_catalog.oid[]), pg_catalog.unnest('{");
     separator = "";
     for (const fingerprint_size_t *size = fingerprint_sizes; size->catalog != 0; size++) {
-        buffer_format(text, "%s%lld", separator, 1LL << size->bit);
+        buffer_text(text, separator);
+        add_number(text, UINT64_C(1) << size->bit);
         separator = ",";
     }
     buffer_text(text, "}'::pg_catalog.int8[])) AS m (o, b) WHERE pg_catalog.pg_relation_size(m.o) "
@@ -66,18 +74,25 @@ static void add_mask(buffer_t *text) {
         if (fingerprint_probes[bit] == NULL) {
             continue;
         }
-        buffer_format(text, " | CASE WHEN %s THEN %lld::pg_catalog.int8 ELSE 0 END",
-                      fingerprint_probes[bit], 1LL << bit);
+        buffer_text(text, " | CASE WHEN ");
+        buffer_text(text, fingerprint_probes[bit]);
+        buffer_text(text, " THEN ");
+        add_number(text, UINT64_C(1) << bit);
+        buffer_text(text, "::pg_catalog.int8 ELSE 0 END");
     }
     add_sizes(text);
     buffer_text(text, " | (SELECT COALESCE(pg_catalog.bit_or(CASE");
     for (const fingerprint_depend_t *depend = fingerprint_depends; depend->condition != NULL;
          depend++) {
-        buffer_format(text, " WHEN %s THEN %llu::pg_catalog.int8", depend->condition,
-                      (unsigned long long)depend->bits);
+        buffer_text(text, " WHEN ");
+        buffer_text(text, depend->condition);
+        buffer_text(text, " THEN ");
+        add_number(text, depend->bits);
+        buffer_text(text, "::pg_catalog.int8");
     }
     buffer_text(text, " ELSE 0 END), 0) FROM pg_catalog.pg_depend x WHERE x.refclassid IN (2615, "
-                      "3079) AND (x.refobjid = 2200 OR x.refobjid >= 16384)))");
+                      "3079) AND (x.refobjid = 2200 OR x.refobjid >= 16384) AND x.refobjid IS "
+                      "DISTINCT FROM pg_catalog.to_regnamespace('drover')::pg_catalog.oid))");
 }
 
 static bool covers(uint64_t mask, fingerprint_bit_t bit) {
@@ -91,13 +106,18 @@ bool fingerprint_kind_wanted(const fingerprint_kind_t *kind, const fingerprint_s
 /* What stands for a row's version: where it is and who wrote it, and names that live elsewhere. */
 static void add_version(unsigned number, buffer_t *text) {
     const fingerprint_kind_t *kind = &fingerprint_kinds[number];
-    buffer_format(text, "pg_catalog.concat_ws(' ', %u, %s", number,
-                  kind->stamp != NULL ? kind->stamp : "x.ctid, x.xmin");
+    buffer_text(text, "pg_catalog.concat_ws(' ', ");
+    add_number(text, number);
+    buffer_text(text, ", ");
+    buffer_text(text, kind->stamp != NULL ? kind->stamp : "x.ctid, x.xmin");
     if (kind->owner != NULL) {
-        buffer_format(text, ", pg_catalog.pg_get_userbyid(%s)", kind->owner);
+        buffer_text(text, ", pg_catalog.pg_get_userbyid(");
+        buffer_text(text, kind->owner);
+        buffer_text(text, ")");
     }
     if (kind->acl != NULL) {
-        buffer_format(text, ", %s", kind->acl);
+        buffer_text(text, ", ");
+        buffer_text(text, kind->acl);
     }
     buffer_text(text, ")");
 }
@@ -106,26 +126,46 @@ static void add_fields(const fingerprint_kind_t *kind, int major, buffer_t *text
     const char *separator = "";
     for (const fingerprint_field_t *field = kind->fields; field->sql != NULL; field++) {
         const bool there = major >= field->since && (field->until == 0 || major <= field->until);
-        buffer_format(text, "%s%s", separator, there ? field->sql : "NULL");
+        buffer_text(text, separator);
+        buffer_text(text, there ? field->sql : "NULL");
         separator = ", ";
     }
 }
 
-/* An extension's member is NULL: the stamp counts it, the fingerprint does not. */
+static void add_from(const fingerprint_kind_t *kind, buffer_t *text) {
+    buffer_text(text, " FROM ");
+    buffer_text(text, kind->from);
+    buffer_text(text, " x WHERE ");
+    buffer_text(text, kind->where);
+}
+
+/* Before a row: an extension's member is NULL. The stamp counts it, the fingerprint does not. */
+static void add_member_test(const fingerprint_kind_t *kind, buffer_t *text) {
+    buffer_text(text, "CASE WHEN ");
+    buffer_text(text, kind->member);
+    buffer_text(text, " NOT IN (SELECT e.objid FROM pg_catalog.pg_depend e WHERE e.refclassid = "
+                      "3079 AND e.deptype = 'e' AND e.classid = '");
+    buffer_text(text, kind->from);
+    buffer_text(text, "'::pg_catalog.regclass) THEN ");
+}
+
 static void add_branch(unsigned number, const fingerprint_scope_t *scope, int major,
                        buffer_t *text) {
     const fingerprint_kind_t *kind = &fingerprint_kinds[number];
     bool members = kind->member != NULL && covers(scope->mask, BIT_MEMBERS);
-    buffer_format(text, "\nUNION ALL SELECT %u, ", number);
+    buffer_text(text, "\nUNION ALL SELECT ");
+    add_number(text, number);
+    buffer_text(text, ", ");
     if (members) {
-        buffer_format(text, MEMBER_QUERY, kind->member, kind->from);
+        add_member_test(kind, text);
     }
     buffer_text(text, "ROW(");
     add_fields(kind, major, text);
-    buffer_format(text, ")::pg_catalog.text%s, pg_catalog.hashtextextended(",
-                  members ? " END" : "");
+    buffer_text(text, members ? ")::pg_catalog.text END" : ")::pg_catalog.text");
+    buffer_text(text, ", pg_catalog.hashtextextended(");
     add_version(number, text);
-    buffer_format(text, ", 0) FROM %s x WHERE %s", kind->from, kind->where);
+    buffer_text(text, ", 0)");
+    add_from(kind, text);
 }
 
 status_t fingerprint_sql(const fingerprint_scope_t *scope, buffer_t *text, error_t *err) {
@@ -162,7 +202,8 @@ static void add_stamp_branch(unsigned number, buffer_t *text) {
     const fingerprint_kind_t *kind = &fingerprint_kinds[number];
     buffer_text(text, number == 0 ? "SELECT " : "\nUNION ALL SELECT ");
     add_version(number, text);
-    buffer_format(text, " AS t FROM %s x WHERE %s", kind->from, kind->where);
+    buffer_text(text, " AS t");
+    add_from(kind, text);
 }
 
 status_t fingerprint_stamp_sql(const fingerprint_scope_t *scope, buffer_t *text, error_t *err) {

@@ -11,11 +11,15 @@ void quote_text(buffer_t *sql, const char *text) {
     }
     /* A space in front, because E'…' glued to a word before it would be part of that word. */
     buffer_text(sql, strchr(text, '\\') != NULL ? " E'" : "'");
-    for (const char *c = text; *c != '\0'; c++) {
-        if (*c == '\'' || *c == '\\') {
-            buffer_char(sql, *c);
+    for (const char *run = text; *run != '\0';) {
+        size_t plain = strcspn(run, "'\\");
+        buffer_append(sql, run, plain);
+        run += plain;
+        if (*run != '\0') {
+            const char twice[] = {*run, *run};
+            buffer_append(sql, twice, sizeof twice);
+            run++;
         }
-        buffer_char(sql, *c);
     }
     buffer_char(sql, '\'');
 }
@@ -46,7 +50,9 @@ void quote_ident(buffer_t *sql, const ident_t *id) {
         return;
     }
     char text[IDENT_TEXT_SIZE];
-    buffer_format(sql, "'%s'::uuid", ident_text(id, text));
+    buffer_char(sql, '\'');
+    buffer_text(sql, ident_text(id, text));
+    buffer_text(sql, "'::uuid");
 }
 
 void quote_bytes(buffer_t *sql, const void *bytes, size_t size) {
@@ -57,9 +63,15 @@ void quote_bytes(buffer_t *sql, const void *bytes, size_t size) {
     }
     buffer_text(sql, " E'\\\\x");
     const uint8_t *byte = bytes;
+    char block[128]; /* a record is mostly digests: not a digit at a time */
+    size_t used = 0;
     for (size_t i = 0; i < size; i++) {
-        buffer_char(sql, digits[byte[i] >> 4]);
-        buffer_char(sql, digits[byte[i] & 15]);
+        block[used++] = digits[byte[i] >> 4];
+        block[used++] = digits[byte[i] & 15];
+        if (used == sizeof block || i + 1 == size) {
+            buffer_append(sql, block, used);
+            used = 0;
+        }
     }
     buffer_text(sql, "'::bytea");
 }

@@ -127,6 +127,17 @@ static bool leaves_open(const PGresult *result, sqlstate_phase_t phase, error_co
             strcmp(severity, "PANIC") == 0);
 }
 
+/* Stands in for the DETAIL of a text that a program in the tenant composed: it is never shown. */
+static const char RAISED[] = "raised by a program in the database";
+
+/* PL/pgSQL's RAISE and ASSERT, whatever SQLSTATE they were told to bear, and other languages. */
+static bool is_raised(const PGresult *result) {
+    const char *function = field(result, PG_DIAG_SOURCE_FUNCTION);
+    const char *state = field(result, PG_DIAG_SQLSTATE);
+    return strcmp(function, "exec_stmt_raise") == 0 || strcmp(function, "exec_stmt_assert") == 0 ||
+           starts_with(state, "P0001") || starts_with(state, "P0004") || starts_with(state, "38");
+}
+
 status_t sqlstate_result(const PGresult *result, sqlstate_phase_t phase, error_t *err) {
     const char *state = field(result, PG_DIAG_SQLSTATE);
     const char *message = field(result, PG_DIAG_MESSAGE_PRIMARY);
@@ -144,6 +155,9 @@ status_t sqlstate_result(const PGresult *result, sqlstate_phase_t phase, error_t
     }
     copy_text(err->sqlstate, sizeof err->sqlstate, state);
     copy_text(err->detail, sizeof err->detail, field(result, PG_DIAG_MESSAGE_DETAIL));
+    if (is_raised(result)) {
+        copy_text(err->detail, sizeof err->detail, RAISED);
+    }
     copy_text(err->server_hint, sizeof err->server_hint, field(result, PG_DIAG_MESSAGE_HINT));
     name_object(result, err->constraint, sizeof err->constraint);
     return STATUS_ERROR;
@@ -264,7 +278,24 @@ static void redact_bytes(char *message) {
     }
 }
 
+bool sqlstate_raised(const error_t *err) {
+    return strcmp(err->detail, RAISED) == 0;
+}
+
+void sqlstate_vouch(error_t *err) {
+    err->detail[0] = '\0';
+    err->server_hint[0] = '\0';
+    err->constraint[0] = '\0';
+}
+
 void sqlstate_redact(error_t *err) {
+    if (sqlstate_raised(err)) {
+        sqlstate_vouch(err);
+        (void)snprintf(err->message, sizeof err->message,
+                       "a program in the database raised an error; its text may hold rows and is "
+                       "not shown");
+        return;
+    }
     bool plain = false;
     for (size_t i = 0; i < PLAIN_COUNT; i++) {
         plain = plain || starts_with(err->sqlstate, plain_details[i]);

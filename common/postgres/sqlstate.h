@@ -47,9 +47,19 @@ status_t sqlstate_connection(const PGconn *conn, sqlstate_phase_t phase, error_t
 status_t sqlstate_connection_text(const char *text, sqlstate_phase_t phase, error_t *err);
 
 /*
+ * Whether the message was composed by a program in the database (RAISE, ASSERT): it may hold any
+ * row, under any SQLSTATE. True until sqlstate_redact or sqlstate_vouch.
+ */
+bool sqlstate_raised(const error_t *err);
+
+/* The raised message stands literally in a signed script: keep it. Hint and names, which may be
+ * composed as well, are dropped. */
+void sqlstate_vouch(error_t *err);
+
+/*
  * Take out of err what may be a tenant's row: the detail always (unless its state's details name
- * only objects), and for states whose primary message quotes values, everything between double
- * quotes. After this err may be logged, stored and sent.
+ * only objects), a raised message that nobody vouched for, and for states whose primary message
+ * quotes values, everything between double quotes. After this err may be logged, stored and sent.
  */
 void sqlstate_redact(error_t *err);
 

@@ -43,6 +43,10 @@ static bool says(const char *text, const char *words) {
     return found != NULL && isalnum(next) == 0 && next != '_';
 }
 
+static bool starts_with_trigger(const char *message) {
+    return strncmp(message, WORD_TRIGGER ": ", strlen(WORD_TRIGGER ": ")) == 0;
+}
+
 void transaction_explain(error_t *err) {
     /* clang-format off */
     static const struct {
@@ -59,6 +63,7 @@ void transaction_explain(error_t *err) {
         {"22P02", "\"" WORD_EDITED "\"", ERROR_LEDGER_EDITED,    "the ledger's rows are not those that were read: the script or another session touched them"},
         {"22P02", "\"" WORD_FENCE "\"",  ERROR_TRANSACTION_ESCAPED, "the script changed drover.fence"},
         {"22P02", "\"" WORD_GUARD "\"",  ERROR_TRANSACTION_ESCAPED, "the trigger that keeps drover.history append-only is gone or disabled"},
+        {"22P02", "\"" WORD_SHAPE "\"",  ERROR_TRANSACTION_ESCAPED, "the script put a rule, a trigger, row security or a child on a table of schema drover, or replaced one"},
         {"42501", WORD_TRIGGER,          ERROR_TRANSACTION_ESCAPED, NULL},
         /* No right to give: neither may any script have. */
         {"42501", "schema drover",       ERROR_TRANSACTION_ESCAPED, NULL},
@@ -74,6 +79,9 @@ void transaction_explain(error_t *err) {
         } else {
             err->code = words[i].code;
             err->retry = error_code_retry(err->code);
+            if (starts_with_trigger(err->message)) {
+                sqlstate_vouch(err); /* our trigger's own words */
+            }
         }
         return;
     }

@@ -92,8 +92,15 @@ typedef struct transaction_record {
 /* Append the record's string. */
 void transaction_sql_record(buffer_t *sql, const transaction_record_t *record);
 
-/* Append to it that the ledger's trigger still stands: for a chain's last record, because a script
- * that took it away would leave the ledger open. */
+/*
+ * Append, behind a script, what lets its deferred triggers fire now, as the script's role and under
+ * its timeouts. At COMMIT they would fire as the login, behind everything that judges a script.
+ */
+void transaction_sql_settle(buffer_t *sql);
+
+/* Append to it that the ledger's trigger still stands, and that no table of ours got a rule, a
+ * trigger, row security or a child: for a chain's last record, because a script that did that would
+ * leave the ledger open. */
 void transaction_sql_guard(buffer_t *sql);
 
 /* Judge its answer, which may be an error's (but not a lost connection's): TRANSACTION_ESCAPED

@@ -226,8 +226,26 @@ void transaction_sql_record(buffer_t *sql, const transaction_record_t *record) {
     buffer_text(sql, ")");
 }
 
+void transaction_sql_settle(buffer_t *sql) {
+    buffer_text(sql, "\n;\nSET CONSTRAINTS ALL IMMEDIATE");
+}
+
+/* Of drover.history_is_append_only in migrations/tenant: a body of another's might do nothing. */
+#define APPEND_ONLY_MD5 "25c28fbf506e674f30f95e36c095856f"
+
+/* BEFORE UPDATE, DELETE or TRUNCATE, for each statement: bits of pg_trigger.tgtype. */
+#define APPEND_ONLY_TYPE "58"
+
 void transaction_sql_guard(buffer_t *sql) {
-    buffer_text(sql, ";\nSELECT (CASE WHEN EXISTS (SELECT FROM pg_trigger WHERE tgrelid = "
-                     "'drover.history'::regclass AND tgname = 'append_only' AND tgenabled = 'A') "
-                     "THEN '1' ELSE '" WORD_GUARD "' END)::integer AS guarded");
+    buffer_text(
+        sql, ";\nSELECT (CASE WHEN NOT EXISTS (SELECT FROM pg_trigger AS t JOIN pg_proc AS p ON "
+             "p.oid = t.tgfoid WHERE t.tgrelid = 'drover.history'::regclass AND t.tgname = "
+             "'append_only' AND t.tgenabled = 'A' AND t.tgtype = " APPEND_ONLY_TYPE
+             " AND t.tgqual IS NULL AND t.tgattr::text = '' AND md5(p.prosrc) = "
+             "'" APPEND_ONLY_MD5 "') THEN '" WORD_GUARD "' WHEN (SELECT count(*) FROM pg_trigger "
+             "WHERE tgrelid = 'drover.history'::regclass) <> 1 OR EXISTS (SELECT FROM pg_class "
+             "WHERE relnamespace = 'drover'::regnamespace AND (relkind NOT IN ('r', 'i') OR "
+             "relhasrules OR relrowsecurity OR relforcerowsecurity OR relhassubclass OR "
+             "relhastriggers AND relname <> 'history')) THEN '" WORD_SHAPE
+             "' ELSE '1' END)::integer AS guarded");
 }

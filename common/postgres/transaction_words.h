@@ -15,6 +15,7 @@
 #define WORD_EDITED "drover: edited"
 #define WORD_FENCE "drover: fence"
 #define WORD_GUARD "drover: guard"
+#define WORD_SHAPE "drover: shape"
 
 /* What drover.history's trigger says. */
 #define WORD_TRIGGER "drover.history is append-only"

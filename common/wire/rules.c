@@ -17,6 +17,8 @@
     { .field = (name), .bytes = DIGEST_BYTES, .fixed = true }
 #define DIGEST_NEEDED(name)                                                                        \
     { .field = (name), .bytes = DIGEST_BYTES, .fixed = true, .needed = true }
+#define KEY(name)                                                                                  \
+    { .field = (name), .bytes = CURVE_BYTES, .fixed = true }
 #define KEY_NEEDED(name)                                                                           \
     { .field = (name), .bytes = CURVE_BYTES, .fixed = true, .needed = true }
 #define IDENTS(name, most)                                                                         \
@@ -69,7 +71,7 @@ static const scan_rule_t goodbye[] = {END};
 static const scan_rule_t lease[] = {END};
 static const scan_rule_t welcome[] = {
     NEEDED("protocol"), NAME("software"), IDENT_NEEDED("coordinator"), IDENT_NEEDED("incarnation"),
-    MANY("leases", WIRE_CLUSTERS), IDENTS("resend", WIRE_ATTEMPTS), END};
+    MANY("leases", WIRE_CLUSTERS), IDENTS("resend", WIRE_ATTEMPTS), KEY("sign_key"), END};
 static const scan_rule_t coordinator_beat[] = {MANY("leases", WIRE_CLUSTERS), END};
 static const scan_rule_t inventory_ack[] = {IDENT_NEEDED("snapshot"), END};
 static const scan_rule_t reports_ack[] = {END};

@@ -65,6 +65,9 @@ void tasks_apply(engine_t *engine, run_t *run, uint32_t ordinal, task_event_t wh
                  const event_t *event, effects_t *effects);
 void tasks_report(engine_t *engine, run_t *run, uint32_t ordinal, const event_t *event,
                   effects_t *effects);
+/* Its cluster has had no holder for so long; told only to tasks that wait for one. */
+void tasks_out_of_reach(engine_t *engine, run_t *run, uint32_t ordinal, int64_t lasted_us,
+                        const event_t *event, effects_t *effects);
 void tasks_queue(run_t *run, uint32_t ordinal);
 /* Take out the entry behind `before` (ordinal + 1; 0: the first one); its ordinal. */
 uint32_t lane_remove(run_t *run, lane_t *lane, uint32_t before);

@@ -49,6 +49,10 @@ bool task_state_is_failure(task_state_t state) {
     return state == TASK_FAILED || state == TASK_REFUSED || state == TASK_OUTSTANDING;
 }
 
+bool task_is_left_out(const task_t *task) {
+    return task->state == TASK_SKIPPED && task->error_code != ERROR_NONE;
+}
+
 bool task_state_is_in_flight(task_state_t state) {
     return state == TASK_DISPATCHED || state == TASK_RUNNING || state == TASK_UNKNOWN;
 }

@@ -185,6 +185,10 @@ void rollout_destroy(rollout_t **self);
 bool task_state_is_final(task_state_t state);
 bool task_state_is_failure(task_state_t state);
 bool task_state_is_in_flight(task_state_t state);
+
+/* Whether it was left out because nobody could reach it, rather than withdrawn with its rollout:
+ * a retry means those too. */
+bool task_is_left_out(const task_t *task);
 bool rollout_state_is_final(rollout_state_t state);
 
 /* Whether its jobs are to stop wherever they are: it is ending, or ended without them, and an agent

@@ -192,7 +192,8 @@ static bool set_back(engine_t *engine, run_t *run, uint32_t number, const event_
     for (uint32_t i = wave->first; i < wave->first + wave->count; i++) {
         const task_t *task = &run->rollout->tasks[i];
         task_state_t before = task->state;
-        bool meant = ident_is_null(&event->job) ? task_state_is_failure(before)
+        bool left_out = task_is_left_out(task);
+        bool meant = ident_is_null(&event->job) ? task_state_is_failure(before) || left_out
                                                 : ident_equal(&event->job, &task->job);
         if (meant) {
             tasks_apply(engine, run, i, TASK_EVENT_RETRIED, event, effects);
@@ -226,27 +227,29 @@ void rollouts_retry(engine_t *engine, run_t *run, const event_t *event, effects_
     run->set_back = false;
 }
 
-/* How long a cluster has had no holder, counted from the engine's start at the earliest. */
-static bool is_out_of_reach(engine_t *engine, uint64_t cluster, const event_t *event) {
+/* How long a cluster has had no holder, from the engine's start at the earliest; 0: it has one, or
+ * has not lacked one for long enough to count. */
+static int64_t out_of_reach_us(engine_t *engine, uint64_t cluster, const event_t *event) {
     const cluster_lease_t *lease = leases_get(engine, cluster);
     if (lease->state == LEASE_HELD) {
-        return false;
+        return 0;
     }
     int64_t since =
         lease->free_since_us > engine->started_us ? lease->free_since_us : engine->started_us;
-    return event->now_us - since >= engine->options.unreachable_us;
+    int64_t lasted_us = event->now_us - since;
+    return lasted_us > 0 && lasted_us >= engine->options.unreachable_us ? lasted_us : 0;
 }
 
 static void tick_lane(engine_t *engine, run_t *run, const lane_t *lane, const event_t *event,
                       effects_t *effects) {
     rollout_t *rollout = run->rollout;
-    if (rollout->unreachable == UNREACHABLE_WAIT ||
-        !is_out_of_reach(engine, lane->cluster, event)) {
+    int64_t lasted_us = out_of_reach_us(engine, lane->cluster, event);
+    if (rollout->unreachable == UNREACHABLE_WAIT || lasted_us == 0) {
         return;
     }
     for (uint32_t i = 0; i < rollout->task_count; i++) {
         if (rollout->tasks[i].system_identifier == lane->cluster) {
-            tasks_apply(engine, run, i, TASK_EVENT_OUT_OF_REACH, event, effects);
+            tasks_out_of_reach(engine, run, i, lasted_us, event, effects);
         }
     }
 }

@@ -4,8 +4,11 @@
  */
 #include "coordinator/engine/internal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { REACH_TEXT_BYTES = 2048 };
 
 lane_t *lane_of(run_t *run, uint64_t cluster) {
     for (uint32_t i = 0; i < run->lane_count; i++) {
@@ -210,4 +213,25 @@ void tasks_report(engine_t *engine, run_t *run, uint32_t ordinal, const event_t 
     }
     save(run, ordinal, effects);
     tasks_apply(engine, run, ordinal, report->event, event, effects);
+}
+
+/* Why a task that nobody could do ended; what it failed of before stays behind that. */
+static void note_reach(task_t *task, int64_t lasted_us) {
+    char text[REACH_TEXT_BYTES];
+    const char *earlier = task->error;
+    (void)snprintf(text, sizeof text, "no agent had acted on its cluster for %lld s%s%s",
+                   (long long)(lasted_us / 1000000), earlier != NULL ? "; before that: " : "",
+                   earlier != NULL ? earlier : "");
+    set_text(&task->error, text);
+    task->error_code = ERROR_AGENT_UNREACHABLE;
+    memset(task->sqlstate, 0, sizeof task->sqlstate);
+}
+
+void tasks_out_of_reach(engine_t *engine, run_t *run, uint32_t ordinal, int64_t lasted_us,
+                        const event_t *event, effects_t *effects) {
+    task_t *task = &run->rollout->tasks[ordinal];
+    if (task->state == TASK_READY || task->state == TASK_WAITING || task->state == TASK_UNKNOWN) {
+        note_reach(task, lasted_us);
+        tasks_apply(engine, run, ordinal, TASK_EVENT_OUT_OF_REACH, event, effects);
+    }
 }

@@ -95,14 +95,56 @@ static status_t check_hello(hub_t *self, const listener_message_t *from, const D
 
 /* ------------------------------------------------------------------ clusters and leases */
 
+/* A cluster by its name, among those that an agent held last. */
+typedef struct named_cluster {
+    const char *name;
+    agent_key_t agent;
+    uint64_t system_identifier; /* 0: none */
+    int64_t last_seen_us;
+} named_cluster_t;
+
+static status_t match_name(void *context, const cluster_row_t *cluster, error_t *err) {
+    (void)err;
+    named_cluster_t *wanted = context;
+    if (strcmp(cluster->name, wanted->name) == 0 &&
+        memcmp(&cluster->agent, &wanted->agent, sizeof wanted->agent) == 0) {
+        wanted->system_identifier = cluster->system_identifier;
+        wanted->last_seen_us = cluster->last_seen_us;
+    }
+    return STATUS_OK;
+}
+
+/* A cluster that could not be read since its agent's start: the one that the agent held under that
+ * name is meant. Of one that nobody knows the agent's own row tells. */
+static status_t see_unread(hub_t *self, session_t *session, const Drover__ClusterSeen *seen,
+                           error_t *err) {
+    named_cluster_t known = {.name = seen->name, .agent = session_agent(&session->key)};
+    if (*seen->problem == '\0') {
+        return STATUS_OK; /* not tried yet */
+    }
+    log_warning("cluster not read by its agent", "agent", session->name, "cluster", seen->name,
+                "problem", seen->problem);
+    (void)snprintf(session->problem, sizeof session->problem, "cluster '%s': %s", seen->name,
+                   seen->problem);
+    TRY(store_cluster_each(self->options.store, match_name, &known, err));
+    if (known.system_identifier == 0) {
+        return STATUS_OK;
+    }
+    cluster_row_t row = {.system_identifier = known.system_identifier,
+                         .name = seen->name,
+                         .problem = seen->problem,
+                         .last_seen_us = known.last_seen_us};
+    TRY(store_cluster_put(self->options.store, &row, err));
+    event_t event = hub_event(self, EVENT_SEEN, &session->key);
+    event.cluster = known.system_identifier;
+    hub_step(self, &event);
+    return STATUS_OK;
+}
+
 static status_t see_cluster(hub_t *self, session_t *session, const Drover__ClusterSeen *seen,
                             error_t *err) {
-    if (seen->system_identifier == 0) { /* could not be read: nobody knows which one it is */
-        if (*seen->problem != '\0') {
-            log_warning("cluster not read by its agent", "agent", session->name, "cluster",
-                        seen->name, "problem", seen->problem);
-        }
-        return STATUS_OK;
+    if (seen->system_identifier == 0) { /* could not be read */
+        return see_unread(self, session, seen, err);
     }
     cluster_row_t row = {.system_identifier = seen->system_identifier,
                          .name = seen->name,
@@ -114,6 +156,7 @@ static status_t see_cluster(hub_t *self, session_t *session, const Drover__Clust
     TRY(store_cluster_put(self->options.store, &row, err));
     session_cluster_t cluster = {.system_identifier = seen->system_identifier,
                                  .writable = seen->writable && *seen->problem == '\0',
+                                 .standby = !seen->writable && *seen->problem == '\0',
                                  .parallel = seen->parallel};
     TRY(session_see(session, &cluster, err));
     event_t event = hub_event(self, EVENT_SEEN, &session->key);
@@ -128,6 +171,7 @@ static status_t see_clusters(hub_t *self, session_t *session, Drover__ClusterSee
                              size_t count, error_t *err) {
     if (count > 0) {
         TRY(hub_begin(self, err));
+        session->problem[0] = '\0';
     }
     for (size_t i = 0; i < count; i++) {
         TRY(see_cluster(self, session, clusters[i], err));
@@ -274,6 +318,9 @@ static void welcome(hub_t *self, session_t *session, uint32_t protocol) {
     welcome.n_leases = list.count;
     welcome.leases = list.pointers;
     welcome.acknowledged = session->acknowledged;
+    /* the second half of libsodium's Ed25519 secret is the public key */
+    const uint8_t *sign = self->options.sign->bytes + SIGN_SECRET_BYTES - SIGN_PUBLIC_BYTES;
+    welcome.sign_key = field_of_bytes(sign, SIGN_PUBLIC_BYTES);
     hub_say(self, &session->key, DROVER__KIND__KIND_WELCOME, &welcome.base);
 }
 
@@ -284,6 +331,7 @@ static void begin_session(hub_t *self, session_t *session, const listener_messag
     session->state = field_ident(hello->state);
     session->online = true;
     session->silent = false;
+    session->problem[0] = '\0';
     session->suspended = known->status == AGENT_SUSPENDED;
     session->acknowledged = known->acknowledged;
     session->last_report = hello->last_report;
@@ -402,6 +450,7 @@ status_t hello_goodbye(hub_t *self, session_t *session, const Drover__Goodbye *g
     hub_step(self, &event);
     session->online = false;
     session->capacity = 0;
+    (void)snprintf(session->problem, sizeof session->problem, "%s", goodbye->reason);
     log_info("agent offline", "agent", session->name, "reason",
              *goodbye->reason != '\0' ? goodbye->reason : "said goodbye");
     listener_release(self->listener, &session->key);

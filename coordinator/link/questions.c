@@ -52,10 +52,35 @@ static void reply(hub_t *self, const listener_message_t *from, uint32_t number,
     hub_reply(self, from, DROVER__KIND__KIND_ANSWER, &answer.base, number);
 }
 
+/* ------------------------------------------------------------------ who is there */
+
+static bool agent_presence(void *context, const agent_key_t *agent, const char **ret_problem) {
+    const hub_t *self = context;
+    curve_public_t key = session_key(agent);
+    const session_t *session = session_find(self->sessions, &key);
+    *ret_problem = session != NULL ? session->problem : "";
+    return session != NULL && session->online;
+}
+
+static bool sees_standby(void *context, uint64_t system_identifier) {
+    const hub_t *self = context;
+    for (const session_t *session = self->sessions; session != NULL; session = session->hh.next) {
+        for (uint32_t i = 0; session->online && i < session->cluster_count; i++) {
+            const session_cluster_t *cluster = &session->clusters[i];
+            if (cluster->system_identifier == system_identifier && cluster->standby) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 static status_t ask(hub_t *self, const listener_message_t *from, const envelope_t *envelope,
                     const Drover__Question *question, error_t *err) {
     char key[2 * SIGN_PUBLIC_BYTES + 1];
     char signature[2 * SIGN_SIGNATURE_BYTES + 1];
+    const service_presence_t presence = {
+        .context = self, .agent = agent_presence, .standby = sees_standby};
     service_question_t asked = {
         .verb = question->verb,
         .arguments = question->arguments,
@@ -68,6 +93,7 @@ static status_t ask(hub_t *self, const listener_message_t *from, const envelope_
         .signature = hex_text(envelope->signature, SIGN_SIGNATURE_BYTES, signature),
         .now_us = self->now_us,
         .boot_us = self->boot_us,
+        .presence = &presence,
     };
     service_answer_t given = {0};
     TRY(hub_begin(self, err));

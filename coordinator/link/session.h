@@ -13,6 +13,8 @@
 #define uthash_fatal(message) abort()
 #include <uthash.h>
 
+enum { SESSION_PROBLEM_BYTES = 512 };
+
 /* An attempt that was given to the agent and that has not ended. */
 typedef struct session_attempt {
     ident_t attempt;
@@ -27,6 +29,7 @@ typedef struct session_cluster {
     uint64_t system_identifier;
     bool writable;
     uint32_t parallel;
+    bool standby; /* read, and without a problem: it is no primary */
 } session_cluster_t;
 
 typedef struct session {
@@ -35,7 +38,8 @@ typedef struct session {
     ident_t state; /* the journal's id */
     bool online;
     bool suspended;
-    bool silent; /* its silence was logged */
+    bool silent;                         /* its silence was logged */
+    char problem[SESSION_PROBLEM_BYTES]; /* why it left, or which cluster it could not read */
     uint64_t acknowledged;
     uint64_t last_report;     /* as hello said */
     int64_t heard_boot_us;    /* anything */

@@ -5,6 +5,7 @@
 #define DROVER_SERVICE_NAMES_H
 
 #include "common/migration/bundle.h"
+#include "coordinator/service/call.h"
 #include "coordinator/service/fleet.h"
 #include "coordinator/service/row.h"
 #include "coordinator/store/store_audit.h"
@@ -50,8 +51,12 @@ typedef struct names_task_context {
     const fleet_t *fleet;
     const rollout_t *rollout;
     const bundle_t *bundle; /* NULL: versions are not known */
+    const call_t *call;
 } names_task_context_t;
 row_t names_task(const names_task_context_t *context, const task_t *task);
+
+/* Append why it ended, or waits. */
+void names_error(const names_task_context_t *context, const task_t *task, buffer_t *out);
 
 /* What says that a tenant stands where its rollout wants it. */
 typedef enum names_evidence {

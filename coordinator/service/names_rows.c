@@ -1,5 +1,6 @@
 /* names_rows.c: rows of documents that several verbs share; proto/PROTOCOL.md lists them. */
 #include "coordinator/service/names.h"
+#include "coordinator/service/reach.h"
 
 #include <string.h>
 
@@ -128,11 +129,29 @@ static uint32_t target_of(const rollout_t *rollout, const task_t *task) {
                                    : rollout->target_position;
 }
 
-static void add_end(const task_t *task, row_t *row) {
+/* What a task that nobody could do ended with says of its cluster and agent, then and now. */
+void names_error(const names_task_context_t *context, const task_t *task, buffer_t *out) {
+    const char *error = task->error != NULL ? task->error : "";
+    if (task->error_code != ERROR_AGENT_UNREACHABLE) {
+        buffer_text(out, error);
+        return;
+    }
+    char ended[CLOCK_TEXT_SIZE];
+    CLEANUP(buffer_free) buffer_t now = {0};
+    reach_blocker(context->call, context->fleet, task->system_identifier, &now);
+    buffer_format(out, "cluster '%s': %s, at %s; now %s",
+                  fleet_cluster_name(context->fleet, task->system_identifier), error,
+                  clock_text(task->finished_us, ended),
+                  now.size > 0 ? buffer_string(&now) : "an agent acts on it");
+}
+
+static void add_end(const names_task_context_t *context, const task_t *task, row_t *row) {
     bool failed = task->error_code != ERROR_NONE;
+    CLEANUP(buffer_free) buffer_t error = {0};
+    names_error(context, task, &error);
     row_text(row, "code", failed ? error_code_text(task->error_code) : "");
     row_text(row, "sqlstate", task->sqlstate);
-    row_text(row, "error", task->error != NULL ? task->error : "");
+    row_text(row, "error", buffer_string(&error));
     row_text(row, "hint", failed ? error_code_hint(task->error_code) : "");
     row_text(row, "reference", task->reference != NULL ? task->reference : "");
     row_text(row, "notes", task->notes != NULL ? task->notes : "");
@@ -188,7 +207,7 @@ row_t names_task(const names_task_context_t *context, const task_t *task) {
     row_number(&row, "position", task->position);
     row_text(&row, "version", names_version(context->bundle, task->position));
     row_flag(&row, "touched", task->touched);
-    add_end(task, &row);
+    add_end(context, task, &row);
     add_evidence(rollout, task, &row);
     return row;
 }

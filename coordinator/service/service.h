@@ -29,6 +29,15 @@ typedef struct service_options {
     int64_t inventory_late_us; /* inventory older than this is marked late; 0: 15 minutes */
 } service_options_t;
 
+/* What the conversation knows of agents and the catalog does not. Texts are borrowed. */
+typedef struct service_presence {
+    void *context;
+    /* Whether the agent is connected; its own trouble where it told one, else "". */
+    bool (*agent)(void *context, const agent_key_t *agent, const char **ret_problem);
+    /* Whether a connected agent sees the cluster as a standby. */
+    bool (*standby)(void *context, uint64_t system_identifier);
+} service_presence_t;
+
 /* All borrowed for the call. */
 typedef struct service_question {
     const char *verb;
@@ -42,6 +51,7 @@ typedef struct service_question {
     const char *signature; /* hexadecimal */
     int64_t now_us;
     int64_t boot_us;
+    const service_presence_t *presence; /* NULL: nothing is known */
 } service_question_t;
 
 /* Released by service_answer_free; zeroed is empty. */

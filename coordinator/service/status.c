@@ -1,6 +1,7 @@
 /* status.c: see status.h. All counts come from the tasks as they are now. */
 #include "coordinator/service/status.h"
 #include "coordinator/service/names.h"
+#include "coordinator/service/reach.h"
 #include "coordinator/store/store_rollout.h"
 
 #include <string.h>
@@ -104,7 +105,8 @@ static size_t gather_failures(const rollout_t *rollout, failure_t *failures) {
     for (uint32_t i = 0; i < rollout->task_count; i++) {
         const task_t *task = &rollout->tasks[i];
         size_t at = 0;
-        if (!task_state_is_failure(task->state) && task->state != TASK_WAITING) {
+        if (!task_state_is_failure(task->state) && task->state != TASK_WAITING &&
+            !task_is_left_out(task)) {
             continue;
         }
         while (at < count && (failures[at].code != task->error_code ||
@@ -122,7 +124,8 @@ static size_t gather_failures(const rollout_t *rollout, failure_t *failures) {
     return count;
 }
 
-static void add_failures(const rollout_t *rollout, row_t *into) {
+static void add_failures(call_t *call, const rollout_t *rollout, const fleet_t *fleet) {
+    names_task_context_t context = {.call = call, .fleet = fleet, .rollout = rollout};
     failure_t failures[FAILURE_KINDS];
     size_t count = gather_failures(rollout, failures);
     row_t list = row_list();
@@ -130,18 +133,19 @@ static void add_failures(const rollout_t *rollout, row_t *into) {
     for (size_t i = 0; i < count && i < SHOWN_FAILURES; i++) {
         const failure_t *failure = &failures[i];
         bool coded = failure->code != ERROR_NONE;
-        const char *error = failure->first->error;
+        CLEANUP(buffer_free) buffer_t error = {0};
         row_t row = row_new();
+        names_error(&context, failure->first, &error);
         row_text(&row, "code", coded ? error_code_text(failure->code) : "");
         row_text(&row, "sqlstate", failure->sqlstate);
         row_number(&row, "count", failure->count);
         row_text(&row, "tenant", failure->first->tenant_name);
-        row_text(&row, "error", error != NULL ? error : "");
+        row_text(&row, "error", buffer_string(&error));
         row_text(&row, "hint", coded ? error_code_hint(failure->code) : "");
         row_append(&list, &row);
         row_free(&row);
     }
-    row_take(into, "failures", &list);
+    row_take(&call->document, "failures", &list);
     row_free(&list);
 }
 
@@ -186,6 +190,19 @@ typedef struct lane_sum {
 
 enum { SHOWN_CLUSTERS = 256 };
 
+/* Why work that lies on the cluster does not go on, where nobody acts on it. */
+static void add_blocker(const call_t *call, const rollout_t *rollout, const fleet_t *fleet,
+                        const lane_sum_t *lane, row_t *row) {
+    CLEANUP(buffer_free) buffer_t text = {0};
+    if (!rollout_state_is_final(rollout->state) && lane->ready + lane->in_flight > 0) {
+        reach_blocker(call, fleet, lane->cluster, &text);
+    }
+    bool blocked = text.size > 0;
+    row_text(row, "blocker", buffer_string(&text));
+    row_text(row, "code", blocked ? error_code_text(ERROR_AGENT_UNREACHABLE) : "");
+    row_text(row, "hint", blocked ? error_code_hint(ERROR_AGENT_UNREACHABLE) : "");
+}
+
 static void add_clusters(call_t *call, const rollout_t *rollout, const fleet_t *fleet) {
     lane_sum_t lanes[SHOWN_CLUSTERS];
     size_t count = 0;
@@ -212,6 +229,7 @@ static void add_clusters(call_t *call, const rollout_t *rollout, const fleet_t *
         row_number(&row, "in_flight", lanes[i].in_flight);
         row_number(&row, "ready", lanes[i].ready);
         row_flag(&row, "held", engine_holder(call->engine, lanes[i].cluster, &holder));
+        add_blocker(call, rollout, fleet, &lanes[i], &row);
         row_append(&list, &row);
         row_free(&row);
     }
@@ -264,6 +282,7 @@ status_t status_write(call_t *call, const rollout_t *rollout, error_t *err) {
     sums_t sums = sum_up(rollout, 0, rollout->task_count);
     const bundle_t *bundle = bundle_of(call, rollout);
     fleet_t fleet = {0};
+    TRY(fleet_load(call, &fleet, err));
     row_t waves = row_list();
     write_head(call, rollout);
     names_counts(&call->document, "counts", sums.by_state);
@@ -274,13 +293,12 @@ status_t status_write(call_t *call, const rollout_t *rollout, error_t *err) {
     row_number(&call->document, "not_at_target", sums.short_of);
     write_evidence(call, &sums);
     row_real(&call->document, "rate_per_minute", rate_of(call, rollout));
-    add_failures(rollout, &call->document);
+    add_failures(call, rollout, &fleet);
     for (uint32_t i = 0; i < rollout->wave_count; i++) {
         add_wave(call, rollout, i, &waves, bundle);
     }
     row_take(&call->document, "waves", &waves);
     row_free(&waves);
-    TRY(fleet_load(call, &fleet, err));
     add_clusters(call, rollout, &fleet);
     call_array(call, "children");
     TRY(row_check(&call->document, err));

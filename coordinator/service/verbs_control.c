@@ -122,7 +122,8 @@ static status_t choose(call_t *call, const rollout_t *rollout, chosen_t *into, e
     }
     into->all = names.count == 0;
     for (uint32_t i = 0; into->all && i < rollout->task_count; i++) {
-        if (task_state_is_failure(rollout->tasks[i].state)) {
+        if (task_state_is_failure(rollout->tasks[i].state) ||
+            task_is_left_out(&rollout->tasks[i])) {
             into->ordinals[into->count++] = i;
         }
     }

@@ -1,6 +1,7 @@
 /* verbs_fleet.c: agents, clusters and tenants, as inventory has them. */
 #include "coordinator/service/lookup.h"
 #include "coordinator/service/names.h"
+#include "coordinator/service/reach.h"
 #include "coordinator/service/verbs.h"
 
 #include <string.h>
@@ -272,6 +273,10 @@ static row_t agent_row(const tenants_t *into, size_t index) {
     row_time(&row, "last_seen", agent->last_seen_us);
     row_number(&row, "silence_us", silence_us);
     row_flag(&row, "late", silence_us > into->when.late_us);
+    const char *problem = "";
+    bool online = reach_agent(into->call, &agent->key, &problem);
+    row_flag(&row, "online", online);
+    row_text(&row, "problem", *problem != '\0' ? problem : online ? "" : "not connected");
     return row;
 }
 
@@ -311,7 +316,9 @@ static row_t cluster_row(const call_t *call, const tenants_t *into, size_t index
     row_number(&row, "parallel", cluster->parallel);
     row_text(&row, "agent", fleet_agent_name(&into->fleet, leased ? &holder : &cluster->agent));
     row_flag(&row, "leased", leased);
-    row_text(&row, "problem", cluster->problem);
+    CLEANUP(buffer_free) buffer_t problem = {0};
+    reach_blocker(call, &into->fleet, cluster->system_identifier, &problem);
+    row_text(&row, "problem", buffer_string(&problem));
     row_number(&row, "tenants", into->by_cluster[index]);
     row_time(&row, "last_seen", cluster->last_seen_us);
     return row;

@@ -169,8 +169,10 @@ status_t verbs_rollout_tasks(call_t *call, error_t *err) {
     TRY(read_after(call, &into.after, err));
     TRY(lookup_rollout(call, &found, err));
     TRY(fleet_load(call, &fleet, err));
-    into.context = (names_task_context_t){
-        .fleet = &fleet, .rollout = found.rollout, .bundle = bundle_of(call, found.rollout)};
+    into.context = (names_task_context_t){.fleet = &fleet,
+                                          .rollout = found.rollout,
+                                          .bundle = bundle_of(call, found.rollout),
+                                          .call = call};
     if (into.after < 0) {
         row_ident(&call->document, "rollout", &found.rollout->id);
         row_text(&call->document, "name", found.rollout->name);
@@ -232,8 +234,10 @@ status_t verbs_rollout_report(call_t *call, error_t *err) {
     }
     TRY(fleet_load(call, &fleet, err));
     tasks_t into = {.call = call, .states = TASK_SET_ALL, .wave = -1, .prefix = "tasks"};
-    into.context = (names_task_context_t){
-        .fleet = &fleet, .rollout = found.rollout, .bundle = bundle_of(call, found.rollout)};
+    into.context = (names_task_context_t){.fleet = &fleet,
+                                          .rollout = found.rollout,
+                                          .bundle = bundle_of(call, found.rollout),
+                                          .call = call};
     TRY(read_after(call, &into.after, err));
     TRY(write_tasks(&into, err));
     return call->more ? STATUS_OK : write_events(call, found.rollout, 0, err);

@@ -4,6 +4,7 @@ what each side says, with which exit code, and that whoever was there first goes
 import contextlib
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from lib import configs, effects, rollouts, unchanged
 from lib.fleet import READY, Fleet, program, run_drover
 from lib.postgres import free_port
+from lib.gates import await_true
 from lib.process import Child, clean_environment
 
 NO_POINT = {"recovery_point": {"policy": "none", "reason": "throwaway data"}}
@@ -69,6 +71,10 @@ def agent_with(fleet, env=None, **changes):
         fleet.coordinator.wait_for_line(r"event=\"agent online\"", after=mark)
 
 
+def agents_row(fleet):
+    return fleet.ok("agents", "-o", "json").json["agents"][0]
+
+
 def contents(postgres):
     return effects.contents(postgres, TENANT)
 
@@ -86,7 +92,8 @@ def test_agent_unknown(fleet, postgres):
              "hint=\"enroll the key in the coordinator's peers file\"")
         line = fleet.coordinator.wait_for_line(r"event=\"connection refused\".*",
                                                after=mark).group()
-        says(line, "code=DRV-5006", "address=127.0.0.1", "reason=\"key is not enrolled\"", "hint=")
+        says(line, "code=DRV-5006", "address=127.0.0.1", "reason=\"key is not enrolled\"", "hint=",
+             curve.public)  # as the peers file and the agent's log write it
     assert contents(postgres) == before
 
 
@@ -102,16 +109,28 @@ def test_coordinator_unknown(fleet, postgres):
 
 
 def test_coordinator_signs_with_another_key(fleet, postgres):
-    """A job that the configured key did not sign is dropped, and said to be."""
+    """The agent sees at the welcome that it could obey nothing: it says so once, to both sides,
+    leaves, and gets no job."""
     before = contents(postgres)
-    with agent_with(fleet, coordinator={"sign": fleet.stranger["coordinator"]}) as agent:
-        agent.wait_for_line(r"event=welcomed")
+    strange = fleet.stranger["coordinator"]
+    with agent_with(fleet, coordinator={"sign": strange}) as agent:
+        event = r"event=\"the coordinator signs with another key\".*"
+        line = agent.wait_for_line(event).group()
+        says(line, "code=DRV-5005", f"configured={strange.public}",
+             f"signs_with={fleet.keys['coordinator']['sign'].public}",
+             "hint=\"set coordinator.sign")
+        await_true(lambda: "DRV-5005" in agents_row(fleet)["problem"], "agents tells nothing")
+        assert not agents_row(fleet)["online"]
+        says(fleet.ok("agents").out, "PROBLEM", "DRV-5005", strange.public)
         spec = fleet.write_spec("chain", target="V002", **NO_POINT)
         rollout = rollouts.start(fleet, spec)
-        line = agent.wait_for_line(r"event=\"a message was dropped\".*").group()
-        says(line, "DRV-5005", "hint=\"the signature does not match: check which key signed")
-        fleet.ok("rollout", "stop", rollout)  # ends once an agent answers that heeds it
-    rollouts.assert_ends(fleet, rollout, "stopped")
+        says(fleet.ok("rollout", "status", rollout).out, "1 tenant waits: DRV-6013",
+             "its agent 'one' is not connected", "DRV-5005")
+        assert fleet.ok("rollout", "stop", rollout).code == 0
+        rollouts.assert_ends(fleet, rollout, "stopped")
+        says(fleet.ok("clusters").out, "PROBLEM", "DRV-5005")
+    assert len(re.findall(event, agent.output())) == 1
+    assert "event=\"a message was dropped\"" not in agent.output()
     assert contents(postgres) == before
 
 
@@ -164,17 +183,19 @@ def test_an_agent_gives_no_orders(fleet):
 # Clocks.
 
 
-def skewed():
-    """LD_PRELOAD may come before a sanitizer's own library, which wants to be the first."""
+def skewed(fleet):
+    """LD_PRELOAD takes spaces for separators, and may come before a sanitizer's own library, which
+    wants to be the first."""
+    library = fleet.folder / "libskew.so"
+    shutil.copyfile(Path(os.environ["DROVER_BIN_DIR"]) / library.name, library)
     options = [os.environ.get("ASAN_OPTIONS"), "verify_asan_link_order=0"]
-    return {"LD_PRELOAD": str(Path(os.environ["DROVER_BIN_DIR"]) / "libskew.so"),
-            "ASAN_OPTIONS": ":".join(filter(None, options))}
+    return {"LD_PRELOAD": str(library), "ASAN_OPTIONS": ":".join(filter(None, options))}
 
 
 def test_agent_ten_minutes_fast(fleet, postgres):
     before = contents(postgres)
     mark = fleet.coordinator.mark()
-    with unchanged.catalog(fleet), agent_with(fleet, env=skewed()) as agent:
+    with unchanged.catalog(fleet), agent_with(fleet, env=skewed(fleet)) as agent:
         for child, event, after in ((agent, "refused by the coordinator", 0),
                                     (fleet.coordinator, "peer refused", mark)):
             line = child.wait_for_line(rf"event=\"{event}\".*", after=after).group()
@@ -191,7 +212,7 @@ def test_operator_ten_minutes_fast(fleet):
     spec = fleet.write_spec("chain", **NO_POINT)
     with unchanged.catalog(fleet):
         for line in (["tenants"], ["rollout", "start", spec, "--yes"]):
-            assert_refused(fleet.drover(*line, env=skewed()), 1, "DRV-5008",
+            assert_refused(fleet.drover(*line, env=skewed(fleet)), 1, "DRV-5008",
                            "from the coordinator's time", "set the clocks of both hosts")
 
 

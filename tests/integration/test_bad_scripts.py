@@ -68,14 +68,13 @@ INDEX = "CREATE INDEX CONCURRENTLY extra_n ON public.extra (n);\n"
 UNLOCK = "SELECT pg_advisory_unlock_all();\n"
 OUTSIDE = {  # with `transaction=none`: what a statement did stays, and nothing more follows
     "unlocks_outside": (UNLOCK + INDEX, 3, "this session no longer holds the tenant's lock"),
-    "discards_outside": ("DISCARD ALL;\n", 2, "this session no longer holds the tenant's lock"),
     "deletes_outside": (dynamic("DELETE FROM drover.history"), 2,
                         "drover.history is append-only: DELETE refused"),
 }
 NOT_BUILT = {  # what is refused before any tenant sees it
     "COMMIT;\n": "transaction",
     "ROLLBACK;\n": "transaction",
-    "DISCARD ALL;\n": "DISCARD ALL cannot run in a transaction block",
+    "DISCARD ALL;\n": "lets go of the tenant's lock",
 }
 
 
@@ -198,3 +197,12 @@ def test_not_built(folder, script):
     assert answer.code == 1 and "V002__bad.sql:2:1: error: " in answer.err, answer
     assert NOT_BUILT[script] in answer.err and "DRV-2008" in answer.err, answer
     assert not (folder / "never.bundle").exists()
+
+
+def test_discard_all_is_built_nowhere(folder):
+    """Outside of a transaction it would let go of the tenant's lock: nobody is told to go there."""
+    migrations = write(folder / "discards", "DISCARD ALL;\n", outside=True)
+    answer = run_drover("lint", migrations)
+    assert answer.code == 1 and "V002__bad.sql:3:1: error: DISCARD ALL" in answer.out + answer.err
+    assert "own-transaction" in answer.out + answer.err and "transaction=none" not in (
+        answer.out + answer.err).split("DISCARD ALL", 1)[1], answer

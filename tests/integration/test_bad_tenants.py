@@ -178,6 +178,17 @@ def test_server_stopped(world, stopped):
     assert rollouts.follow(world.fleet, rollout)["state"] == "stopped"
 
 
+def test_server_stopped_before_the_agent_starts(world, stopped):
+    """The agent cannot say which cluster it is, and yet its trouble stands where one looks."""
+    del stopped
+    agent = world.agent_as(anew=True)
+    agent.wait_for_line(r"event=\"cluster not read\".*Connection refused.*")
+    await_true(lambda: "Connection refused" in world.cluster_row()["problem"], "no problem shown")
+    row = world.fleet.ok("agents", "-o", "json").json["agents"][0]
+    assert_says(row["problem"], f"cluster '{world.postgres.name}': ", "Connection refused")
+    assert not world.cluster_row()["leased"]
+
+
 @pytest.fixture
 def shut(world):
     """pg_hba.conf refuses the login to one tenant."""
@@ -286,7 +297,9 @@ def test_standby(world, folder):
             agent = world.agent_as(connection={"port": standby.port})
             line = agent.wait_for_line(r"event=\"cluster is a standby\".*").group()
             assert_says(line, "cluster=main", "code=DRV-3009", "hint=\"", "the primary")
-            await_true(lambda: not world.cluster_row()["leased"], "a standby holds a lease")
+            await_true(lambda: world.cluster_row()["problem"].startswith("standby: "),
+                       "the standby is not told")
+            assert not world.cluster_row()["leased"]
             rollout = rollouts.start(world.fleet, world.spec("plain"))
             rollouts.await_status(world.fleet, rollout, lambda s: s["state"] == "running")
             world.fleet.ok("rollout", "stop", rollout)
@@ -385,15 +398,17 @@ def test_forced_row_security(world, folder):
     select = {"name": "rows.yaml", "select": "name=rows"}
     spec = world.fleet.write_spec("rows", target="V001", **select, **NO_POINT)
     rollouts.assert_ends(world.fleet, rollouts.start(world.fleet, spec), "succeeded")
-    point = {"recovery_point": {"policy": "dump", "trial_restore": "never"}, "attempts": 1}
+    point = {"recovery_point": {"policy": "dump", "trial_restore": "never"}, "attempts": 3}
     spec = world.fleet.write_spec("rows", **select, **point)
     world.postgres.run("CREATE ROLE sees_some NOLOGIN; GRANT pg_read_all_data TO sees_some;"
                        "GRANT sees_some TO drover")
     world.agent_as(roles={"backup": "sees_some"})
-    assert_job_refused(world, "rows", "DRV-4002", "row-level security policy", "t1", spec=spec)
+    assert_job_refused(world, "rows", "DRV-4008", "after 1 try", "row-level security policy",
+                       "t1", spec=spec)
     # The first attempt let the backup role read the ledger; a second one finds that done.
     with world.nothing_changes("rows"):
-        assert_job_refused(world, "rows", "DRV-4002", "row-level security policy", "t1", spec=spec)
+        assert_job_refused(world, "rows", "DRV-4008", "after 1 try", "row-level security policy",
+                           "t1", spec=spec)
     assert [path for path in (world.fleet.folder / "one" / "backups").rglob("*")
             if path.is_file()] == []
     world.agent_as()

@@ -129,6 +129,44 @@ def test_commands_in_prose_exist(span, tmp_path):
         assert re.search(rf"{flag}\b", answer.out), f"{span}: no flag {flag}"
 
 
+# SQL
+
+def sql_blocks(name):
+    return [block for block in markdown.blocks(text_of(DOCS / name)) if block.language == "sql"]
+
+
+SCRIPTS = [pytest.param(block.text, id=f"writing-migrations.md:{block.line}")
+           for block in sql_blocks("writing-migrations.md")]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_scripts_pass_lint(script, tmp_path):
+    """As a change, or as its verify script where it asks: the linter has nothing to say."""
+    asks = script.startswith("SELECT")
+    files = {"sql": "SELECT 1;" if asks else script, "undo.sql": "SELECT 1;",
+             "verify.sql": script if asks else "SELECT true;"}
+    for suffix, text in files.items():
+        (tmp_path / f"V001__shown.{suffix}").write_text(text)
+    answer = run_drover("lint", str(tmp_path), folder=tmp_path)
+    assert answer.code == 0 and "0 warnings" in answer.err, answer
+
+
+def test_sql_for_the_server_runs(bare_postgres):
+    """The roles in their order, as a superuser; then what the night page asks a cluster and a
+    tenant. What it drops is only a name."""
+    bare_postgres.run("CREATE ROLE app_owner")
+    bare_postgres.run("CREATE DATABASE app_acme OWNER app_owner")
+    roles = sql_blocks("configuration.md")
+    assert len(roles) == 3
+    for block in roles:
+        bare_postgres.run(block.text)
+    assert bare_postgres.value("SELECT has_database_privilege('drover', 'app_acme', 'CREATE')")
+    bare_postgres.run(text_of(ROOT / "migrations" / "tenant" / "0001_ledger.sql"), "app_acme")
+    for block in sql_blocks("rollback-and-recovery.md"):
+        asked = re.sub(r"^DROP DATABASE .*;$", "", block.text, flags=re.MULTILINE)
+        assert bare_postgres.run(asked, "app_acme") == []
+
+
 # Links
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
@@ -215,6 +253,18 @@ checkout=$PWD
 PORT = "tcp://127.0.0.1:7707"
 
 
+def plain(line):
+    """A line of output without what differs from run to run: widths, ages, sizes."""
+    line = re.sub(r"\b\d+(\.\d+)? ?(ms|s|m|B|KiB|MiB)\b", "N", line)
+    return " ".join(line.split())
+
+
+def shown_lines():
+    """What the quick start says that commands answer."""
+    return [plain(line) for block in markdown.blocks(text_of(DOCS / "quick-start.md"))
+            if block.language == "text" for line in block.text.splitlines()]
+
+
 def quick_start_script(postgres):
     """Its sh blocks in their order, as one script; only where the server is, is ours."""
     steps = [block.text for block in markdown.blocks(text_of(DOCS / "quick-start.md"))
@@ -263,5 +313,8 @@ def test_quick_start_is_run_as_it_stands(bare_postgres, folder):
     assert code == 0, said
     assert re.search(r"^exit code 4$", said, re.MULTILINE), said
     assert "[23505]" in said, said
+    lines = {plain(line) for line in said.splitlines()}
+    assert shown_lines()
+    assert [line for line in shown_lines() if line not in lines] == [], said
     assert bare_postgres.databases() == ["postgres"]
     assert list(home.iterdir()) == []

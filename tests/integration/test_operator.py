@@ -128,3 +128,59 @@ def test_a_job_that_is_sent_again_runs_once(folder, postgres):
         effects.assert_applied_once(postgres, tenant, 3)
         task = fleet.ok("rollout", "report", rollout, "-o", "json").json["tasks"][0]
         assert task["attempts"] == 1
+
+
+NO_POINT = {"recovery_point": {"policy": "none", "reason": "throwaway data"}}
+FAR = ["far_0", "far_1"]
+
+
+@pytest.fixture(scope="module")
+def far(folder, postgres):
+    """A fleet whose only agent is away."""
+    postgres.create_tenants(FAR)
+    with Fleet(folder / "far", {"one": [configs.cluster(postgres, FAR)]}) as fleet:
+        fleet.push_bundle(migrations.EXAMPLE)
+        rollouts.baseline(fleet)
+        fleet.agents["one"].stop()
+        yield fleet
+
+
+def start_far(fleet, policy):
+    name = f"{policy}.yaml"
+    spec = fleet.write_spec("shop", name=name, unreachable=policy, **NO_POINT)
+    return rollouts.start(fleet, spec)
+
+
+def assert_told(answer, *words):
+    for word in words:
+        assert word in answer.out + answer.err, answer
+
+
+AWAY = ("DRV-6013", "its agent 'one' is not connected, last seen ", "\n  HINT: check the agent")
+
+
+def test_out_of_reach_counts(far, postgres):
+    rollout = start_far(far, "count")
+    rollouts.assert_ends(far, rollout, "paused")
+    cluster = f"cluster '{postgres.name}': no agent had acted on its cluster for "
+    assert_told(far.ok("rollout", "failures", rollout), "failed, never tried", cluster, *AWAY)
+    assert_told(far.ok("rollout", "status", rollout), cluster, *AWAY)
+    far.ok("rollout", "stop", rollout)
+
+
+def test_out_of_reach_waits_or_is_skipped(far, postgres):
+    skipping = start_far(far, "skip")
+    rollouts.assert_ends(far, skipping, "incomplete")
+    shown = far.ok("rollout", "failures", skipping)
+    assert_told(shown, *[f"{name} (cluster {postgres.name}, database {name}): skipped, never tried"
+                         for name in FAR], f"drover rollout retry {skipping[:8]}", *AWAY)
+    waiting = start_far(far, "wait")
+    for command in ("status", "failures"):
+        assert_told(far.ok("rollout", command, waiting),
+                    f"cluster {postgres.name}: 2 tenants wait: ", *AWAY)
+    assert_told(far.ok("clusters"), "its agent 'one' is not connected")
+    far.start_agent("one")
+    rollouts.assert_ends(far, waiting, "succeeded")
+    assert far.ok("clusters", "-o", "json").json["clusters"][0]["problem"] == ""
+    far.ok("rollout", "retry", skipping)
+    rollouts.assert_ends(far, skipping, "succeeded")

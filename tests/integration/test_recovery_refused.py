@@ -214,3 +214,17 @@ def test_dry_run_of_what(fleet):
     assert "--dry-run: needs --keep, --keep-count or both" in answer.err
     assert "no backup is past what is kept" in fleet.ok("backup", "prune", "--dry-run", "--keep",
                                                         "1d").err
+
+
+def test_what_was_pruned_is_listed_no_more(fleet):
+    """The catalog learns of each that is gone, and of no other."""
+    name = next(fleet.stood)
+    fleet.ok("backup", "create", "--tenant", name, "--wait")
+    newest, oldest = listed(fleet, name)
+    fleet.ok("backup", "prune", "--select", f"name={name}", "--keep", "1ms", "--keep-count", "1",
+             "--yes", "--wait")
+    assert files(fleet, name) == [".dbk", ".manifest"]
+    assert [row["backup"] for row in listed(fleet, name)] == [newest["backup"]]
+    every = fleet.ok("backup", "list", name, "--pruned", "-o", "json").json["backups"]
+    assert {row["backup"]: row["pruned_us"] > 0 for row in every} == {
+        newest["backup"]: False, oldest["backup"]: True}

@@ -105,7 +105,7 @@ CASES = [
     Case("external command", "backup", "failed", "DRV-4002",
          "taking the recovery point of {tenant}: the external command ended with 3:"
          " the disk array says no", point={"policy": "external"}),
-    Case("dump", "backup", "failed", "DRV-4002",
+    Case("dump", "backup", "failed", "DRV-4008",
          "taking the recovery point of {tenant}: pg_dump ended with 1: .*large object.*",
          arrange=as_owner("SELECT lo_create(4711)"), point={"policy": "dump"}),
     Case("constraint", "apply", "failed", "DRV-3004",
@@ -365,7 +365,8 @@ GUARD = ("CREATE FUNCTION public.guard() RETURNS event_trigger LANGUAGE plpgsql 
          " EXECUTE FUNCTION public.guard()")
 BASELINES = [
     ("guarded", GUARD, "DROP EVENT TRIGGER guard; DROP FUNCTION public.guard()",
-     "baseline", "failed", "DRV-3004", "no schemas here"),
+     "baseline", "failed", "DRV-3004",
+     "a program in the database raised an error; its text may hold rows and is not shown"),
     ("claimed", "CREATE SCHEMA drover", "DROP SCHEMA drover",
      "check", "refused", "DRV-3012",
      "schema 'drover' exists and belongs to 'postgres', not to 'drover'"),

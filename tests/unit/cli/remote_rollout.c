@@ -91,7 +91,7 @@ static void test_saved_plan(void **state) {
     fake_run_free(&run);
     run = RUN(fake, "rollout", "start", "@plan", "--yes");
     assert_int_equal(run.exit_code, 0);
-    has(run.out, "rollout app V042 (1f3a22c4) running: 1 tenants with work");
+    has(run.out, "rollout app V042 (1f3a22c4) running: 1 tenant with work");
     has(run.errors, "drover rollout watch 1f3a22c4");
     has(fake_asked(fake),
         "\nrollout.start {\"plan_digest\":\"d1\",\"spec\":" SPEC_JSON ",\"bundle\":\"b0\"}\n");
@@ -219,7 +219,7 @@ static void test_failures(void **state) {
     has(run.errors, "drover rollout retry 1f3a22c4");
     has(fake_asked(fake),
         "rollout.tasks {\"rollout\":\"1f3a22c4-0000\",\"states\":[\"failed\",\"refused\","
-        "\"unknown\",\"outstanding\",\"waiting\"],\"limit\":1000}");
+        "\"unknown\",\"outstanding\",\"waiting\",\"skipped\"],\"limit\":1000}");
     fake_run_free(&run);
     run = RUN(fake, "rollout", "failures", "1f3a");
     assert_string_equal(run.out, "");

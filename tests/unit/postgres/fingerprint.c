@@ -160,6 +160,47 @@ static void an_empty_database_holds_nothing_rare(void **state) {
     free(print.text);
 }
 
+/* Each tenant has our schema with its function: were it counted, each reading would cover functions
+ * for nothing. */
+static void our_own_schema_is_nothing_rare(void **state) {
+    (void)state;
+    PGconn *conn = join_database("ours", true);
+    const uint64_t shared = UINT64_C(1) << BIT_SUBSCRIPTION;
+    PQclear(print_run(conn, "CREATE SCHEMA drover; CREATE FUNCTION drover.f() RETURNS int LANGUAGE "
+                            "sql AS 'SELECT 1'; CREATE COLLATION drover.c FROM \"C\""));
+    print_t before = look("ours");
+    assert_int_equal(before.stamp.mask & ~shared, 0);
+    PQclear(print_run(conn, "ALTER FUNCTION drover.f() SET SCHEMA public"));
+    print_t after = look("ours");
+    assert_int_not_equal(after.stamp.mask & UINT64_C(1) << BIT_FUNCTION, 0);
+    assert_non_null(strstr(after.text, "function public.f()"));
+    assert_null(strstr(before.text, "function"));
+    free(before.text);
+    free(after.text);
+    PQfinish(conn);
+}
+
+/* A job reads it so, and compares it with one that was recorded under a fingerprint's settings. */
+static void the_stamp_needs_the_search_path_alone(void **state) {
+    (void)state;
+    PGconn *conn = join_database("rich", false);
+    error_t err = {0};
+    print_t print = look("rich");
+    const fingerprint_scope_t scope = {PQserverVersion(conn), print.stamp.mask};
+    fingerprint_stamp_t stamp = {0};
+    CLEANUP(buffer_free) buffer_t sql = {0};
+    PQclear(print_run(conn, "SET search_path = pg_catalog, pg_temp; SET timezone = 'Asia/Tokyo';"
+                            "SET datestyle = german; SET lc_monetary = 'C'; SET bytea_output = "
+                            "escape; SET extra_float_digits = 0"));
+    assert_int_equal(fingerprint_stamp_sql(&scope, &sql, &err), STATUS_OK);
+    PGresult *result = print_run(conn, buffer_string(&sql));
+    assert_int_equal(fingerprint_stamp_read(result, &scope, &stamp, &err), STATUS_OK);
+    assert_string_equal(stamp.text, print.stamp.text);
+    PQclear(result);
+    free(print.text);
+    PQfinish(conn);
+}
+
 static void check_stamp(PGconn *conn, const char *sql, bool changes) {
     PQclear(print_run(conn, "BEGIN"));
     print_t before = print_take(conn, NULL);
@@ -209,6 +250,8 @@ int main(void) {
         cmocka_unit_test(exceptions_leave_out_what_they_name),
         cmocka_unit_test(wrong_readings_are_refused),
         cmocka_unit_test(an_empty_database_holds_nothing_rare),
+        cmocka_unit_test(our_own_schema_is_nothing_rare),
+        cmocka_unit_test(the_stamp_needs_the_search_path_alone),
         cmocka_unit_test(the_stamp_follows_what_matters),
     };
     return cmocka_run_group_tests(tests, start, stop);

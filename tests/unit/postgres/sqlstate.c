@@ -175,6 +175,42 @@ static void no_row_is_left_after_redaction(void **state) {
     }
 }
 
+/* Texts that a program composes, under whatever state. */
+static void raised_texts_are_not_shown(void **state) {
+    (void)state;
+    static const char *const statements[] = {
+        "RAISE EXCEPTION 'no mail to %', (SELECT max(secret) FROM public.u)",
+        "RAISE 'no' USING HINT = 'anna', DETAIL = 'anna', CONSTRAINT = 'anna', TABLE = 'anna'",
+        "RAISE 'anna' USING ERRCODE = 'unique_violation'",
+        "RAISE 'anna' USING ERRCODE = '42P01'",
+        "RAISE 'anna' USING ERRCODE = 'ZX001'",
+        "RAISE division_by_zero USING MESSAGE = 'anna'",
+        "ASSERT false, 'anna'",
+    };
+    for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
+        char script[256];
+        (void)snprintf(script, sizeof script, "DO $$ BEGIN %s; END $$", statements[i]);
+        error_t err = failure(script);
+        assert_true(sqlstate_raised(&err));
+        error_t vouched = err;
+        sqlstate_vouch(&vouched);
+        assert_false(sqlstate_raised(&vouched));
+        assert_string_equal(vouched.message, err.message);
+        assert_string_equal(vouched.server_hint, "");
+        assert_string_equal(vouched.constraint, "");
+        sqlstate_redact(&err);
+        char line[2048];
+        (void)error_line(&err, line, sizeof line);
+        assert_null(strstr(line, "anna"));
+        assert_string_equal(err.server_hint, "");
+        assert_string_equal(err.constraint, "");
+        assert_string_equal(err.detail, "");
+        assert_int_equal(strlen(err.sqlstate), 5);
+    }
+    error_t err = failure("SELECT 1/0");
+    assert_false(sqlstate_raised(&err));
+}
+
 static void a_long_quoted_value_is_cut_wholly(void **state) {
     (void)state;
     error_t err = {.code = ERROR_DB_SQL, .sqlstate = "22P02"};
@@ -199,6 +235,7 @@ int main(void) {
         cmocka_unit_test(loss_depends_on_the_phase),
         cmocka_unit_test(fields_come_along),
         cmocka_unit_test(no_row_is_left_after_redaction),
+        cmocka_unit_test(raised_texts_are_not_shown),
         cmocka_unit_test(a_long_quoted_value_is_cut_wholly),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -93,6 +93,7 @@ static status_t open_and_run(tenant_t *tenant, connection_t *c, const char *scri
     transaction_sql_open(&sql, &begin);
     tenant->prepared = false; /* until a record has seen them */
     buffer_text(&sql, script);
+    transaction_sql_settle(&sql);
     connection_request_t request = {.sql = buffer_string(&sql),
                                     .discard_rows = true,
                                     .keep_first = transaction_open_statements(&begin),

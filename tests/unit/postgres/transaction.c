@@ -130,6 +130,54 @@ static void script_that_leaves_its_role(void **state) {
     refused("SET SESSION AUTHORIZATION postgres", ERROR_TRANSACTION_ESCAPED);
 }
 
+/* What a deferred trigger does is judged as the script's own. */
+static void trigger_that_waits_for_the_commit(void **state) {
+    (void)state;
+    error_t err = {0};
+    assert_int_equal(
+        tenant_migrate(&tenant, session,
+                       "CREATE TABLE late (what text); CREATE FUNCTION late() RETURNS trigger "
+                       "LANGUAGE plpgsql AS $$ BEGIN EXECUTE NEW.what; RETURN NULL; END $$; CREATE "
+                       "CONSTRAINT TRIGGER late AFTER INSERT ON late DEFERRABLE INITIALLY DEFERRED "
+                       "FOR EACH ROW EXECUTE FUNCTION late()",
+                       &err),
+        STATUS_OK);
+    refused("INSERT INTO late VALUES ('RESET ROLE')", ERROR_TRANSACTION_ESCAPED);
+    refused("INSERT INTO late VALUES ('DELETE FROM drover.fence')", ERROR_TRANSACTION_ESCAPED);
+    refused("INSERT INTO late VALUES ('RESET ROLE; ALTER TABLE drover.history DISABLE TRIGGER "
+            "append_only; DELETE FROM drover.history; SET ROLE owner')",
+            ERROR_LEDGER_EDITED);
+}
+
+/* What stands on our tables afterwards would judge, or make, the rows of the next job. */
+static void script_that_dresses_up_our_tables(void **state) {
+    (void)state;
+    static const char *const statements[] = {
+        "CREATE RULE r AS ON INSERT TO drover.fence DO ALSO NOTHING",
+        "CREATE RULE r AS ON UPDATE TO drover.history DO INSTEAD NOTHING",
+        "ALTER TABLE drover.history ENABLE ROW LEVEL SECURITY",
+        "ALTER TABLE drover.tenant FORCE ROW LEVEL SECURITY",
+        "ALTER TABLE drover.tenant RENAME TO t; CREATE VIEW drover.tenant AS SELECT * FROM "
+        "drover.t",
+        "CREATE OR REPLACE FUNCTION drover.history_is_append_only() RETURNS trigger LANGUAGE "
+        "plpgsql AS $f$ BEGIN RETURN NULL; END $f$",
+        "DROP TRIGGER append_only ON drover.history; CREATE TRIGGER append_only BEFORE TRUNCATE ON "
+        "drover.history EXECUTE FUNCTION drover.history_is_append_only(); ALTER TABLE "
+        "drover.history ENABLE ALWAYS TRIGGER append_only",
+        "CREATE TRIGGER more BEFORE UPDATE ON drover.history FOR EACH ROW EXECUTE FUNCTION "
+        "suppress_redundant_updates_trigger()",
+        "CREATE TRIGGER more BEFORE UPDATE ON drover.fence FOR EACH ROW EXECUTE FUNCTION "
+        "suppress_redundant_updates_trigger()",
+        "CREATE TABLE drover.child () INHERITS (drover.history)",
+    };
+    for (size_t i = 0; i < sizeof statements / sizeof statements[0]; i++) {
+        char script[512];
+        (void)snprintf(script, sizeof script, "DO $$ BEGIN RESET ROLE; %s; SET ROLE owner; END $$",
+                       statements[i]);
+        refused(script, ERROR_TRANSACTION_ESCAPED);
+    }
+}
+
 static void script_that_goes_for_the_ledger(void **state) {
     (void)state;
     refused("DELETE FROM drover.history", ERROR_TRANSACTION_ESCAPED);
@@ -350,6 +398,8 @@ int main(void) {
         cmocka_unit_test(script_that_commits_and_fails),
         cmocka_unit_test(script_that_leaves_its_role),
         cmocka_unit_test(script_that_goes_for_the_ledger),
+        cmocka_unit_test(trigger_that_waits_for_the_commit),
+        cmocka_unit_test(script_that_dresses_up_our_tables),
         cmocka_unit_test(script_that_releases_our_locks),
         cmocka_unit_test(stale_tokens_lose),
         cmocka_unit_test(moved_head_and_missing_fence),

@@ -4,8 +4,11 @@
 #include "common/wire/asker.h"
 #include "tests/unit/wire/samples.h"
 
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 typedef struct asking {
     transport_options_t options;
@@ -103,11 +106,22 @@ static void test_question_without_answer(void **state) {
     assert_int_equal(asking.err.code, ERROR_WIRE_TIMEOUT);
 }
 
+/* A port that is bound and not listened on: it refuses, and nobody else gets it meanwhile. */
+static int take_silent_port(char *ret_endpoint, size_t size) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, length), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+    (void)snprintf(ret_endpoint, size, "tcp://127.0.0.1:%d", ntohs(address.sin_port));
+    return fd;
+}
+
 static void test_question_to_nobody(void **state) {
     server_t *server = *state;
     char endpoint[128];
-    (void)snprintf(endpoint, sizeof endpoint, "%s", listener_endpoint(server->listener));
-    listener_destroy(&server->listener);
+    int fd = take_silent_port(endpoint, sizeof endpoint);
     asking_t asking = {
         .timeout_ms = 300,
         .options = {.endpoint = endpoint, .secret = agent_a.secret, .server = server->keys.key}};
@@ -115,6 +129,7 @@ static void test_question_to_nobody(void **state) {
     assert_int_equal(asking.status, STATUS_ERROR);
     assert_int_equal(asking.err.code, ERROR_WIRE_UNREACHABLE);
     assert_non_null(strstr(asking.err.message, "does not take connections"));
+    assert_int_equal(close(fd), 0);
 }
 
 int main(void) {

@@ -332,7 +332,7 @@ static void test_pg_dump_fails(void **state) {
     expect_failure(&setting, ERROR_BACKUP_FAILED, "connection to server");
     make_request(&setting);
     setting.request.connection.role = NULL; /* the login does not see all rows */
-    expect_failure(&setting, ERROR_BACKUP_FAILED, "row-level security policy");
+    expect_failure(&setting, ERROR_BACKUP_DENIED, "row-level security policy");
 }
 
 /* The file is changed on its disk while the dump still runs: what is read back is that file. */

@@ -386,9 +386,12 @@ static void prune(job_event_t event) {
 
 static void test_prune(void **state) {
     (void)state;
+    char newest[IDENT_TEXT_SIZE];
     (void)room_backup(false);
     (void)room_backup(false);
-    (void)room_backup(false);
+    ident_t last = room_backup(false);
+    (void)ident_text(&last, newest);
+    memset(&room.told, 0, sizeof room.told);
     run_t *run = room_run(JOB_KIND_PRUNE);
     protect_prune_begin(run); /* the configuration keeps a week's */
     room_expect(run, JOB_EVENT_NOT_NEEDED);
@@ -397,9 +400,14 @@ static void test_prune(void **state) {
     room.held = true;
     prune(JOB_EVENT_NOT_NEEDED);
     assert_int_equal(backups(), 3);
+    assert_int_equal(room.told.count, 0);
     room.held = false;
     prune(JOB_EVENT_DONE);
     assert_int_equal(backups(), 1);
+    assert_int_equal(room.told.count, 2); /* one report for each that is gone */
+    assert_int_equal(room.told.step, JOB_STEP_PRUNE);
+    assert_string_equal(room.told.kind, "dump");
+    assert_true(strcmp(room.told.reference, newest) != 0);
 }
 
 int main(int argc, char **argv) {

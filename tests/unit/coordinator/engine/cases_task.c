@@ -212,6 +212,11 @@ static void out_of_reach(unreachable_policy_t policy, const task_state_t wanted[
     stage_tick(&stage, 1, 0);
     for (uint32_t i = 0; i < 4; i++) {
         assert_task(rollout, i, wanted[i]);
+        bool gave_up = wanted[i] != TASK_READY && wanted[i] != TASK_UNKNOWN;
+        assert_int_equal(rollout->tasks[i].error_code,
+                         gave_up ? ERROR_AGENT_UNREACHABLE : ERROR_NONE);
+        assert_true(!gave_up || strstr(rollout->tasks[i].error, "no agent had acted on its "
+                                                                "cluster for ") != NULL);
     }
     stage_close(&stage);
 }
