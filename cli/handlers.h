@@ -16,7 +16,19 @@ status_t handle_bundle_sign(const command_input_t *input, error_t *err);
 status_t handle_bundle_show(const command_input_t *input, error_t *err);
 status_t handle_key_new(const command_input_t *input, error_t *err);
 status_t handle_key_show(const command_input_t *input, error_t *err);
+status_t handle_key_change_passphrase(const command_input_t *input, error_t *err);
 status_t handle_doc(const command_input_t *input, error_t *err);
+
+/* Trust files, offline; local_trust*.c. */
+status_t handle_trust_init(const command_input_t *input, error_t *err);
+status_t handle_trust_show(const command_input_t *input, error_t *err);
+status_t handle_trust_sign(const command_input_t *input, error_t *err);
+status_t handle_trust_add(const command_input_t *input, error_t *err);
+status_t handle_trust_revoke(const command_input_t *input, error_t *err);
+status_t handle_trust_threshold(const command_input_t *input, error_t *err);
+status_t handle_trust_rotate(const command_input_t *input, error_t *err);
+status_t handle_trust_renew(const command_input_t *input, error_t *err);
+status_t handle_trust_verify(const command_input_t *input, error_t *err);
 
 /* Commands that ask the coordinator; remote_*.c. */
 status_t handle_bundle_list(const command_input_t *input, error_t *err);

@@ -1,6 +1,7 @@
-/* local_key.c: drover key new and key show; keys are made and read by crypto's keyfile.h. */
+/* local_key.c: drover key; keys are made and read by crypto's keyfile.h. */
 #include "cli/handlers.h"
 #include "cli/output.h"
+#include "cli/unlock.h"
 #include "common/base/cleanup.h"
 #include "common/crypto/keyfile.h"
 
@@ -28,25 +29,28 @@ static status_t show(const command_input_t *input, const key_public_t *key, cons
     return output_write(&output, &view, document, stdout, err);
 }
 
-/* From --passphrase-fd, asked twice with --passphrase, or none. */
-static status_t new_passphrase(const command_input_t *input, passphrase_t **ret_passphrase,
-                               error_t *err) {
-    CLEANUP(keyfile_passphrase_destroy_p) passphrase_t *first = NULL;
-    CLEANUP(keyfile_passphrase_destroy_p) passphrase_t *second = NULL;
-    int64_t fd = command_number(input, "passphrase-fd", -1);
-    if (fd >= 0) {
-        return keyfile_read_passphrase_fd((int)fd, ret_passphrase, err);
+/* Keys that people hold are locked unless --no-passphrase says otherwise; programs that run
+ * unattended could not open theirs. */
+static bool is_locked_by_default(key_kind_t kind) {
+    return kind == KEY_ROOT;
+}
+
+/* The lock of a new key; *ret_passphrase stays NULL where it gets none. */
+static status_t new_passphrase(const command_input_t *input, key_kind_t kind,
+                               passphrase_t **ret_passphrase, error_t *err) {
+    static const unlock_new_t FROM = {.fd_flag = "passphrase-fd",
+                                      .command_flag = "passphrase-command"};
+    bool wanted = command_switch(input, "passphrase") ||
+                  command_text(input, "passphrase-fd") != NULL ||
+                  command_text(input, "passphrase-command") != NULL;
+    if (command_switch(input, "no-passphrase")) {
+        return wanted ? error_set(err, ERROR_USAGE,
+                                  "drover key new: --no-passphrase goes with no other passphrase")
+                      : STATUS_OK;
     }
-    if (!command_switch(input, "passphrase")) {
-        return STATUS_OK;
-    }
-    TRY(keyfile_ask_passphrase("new passphrase: ", &first, err));
-    TRY(keyfile_ask_passphrase("the same again: ", &second, err));
-    if (!keyfile_passphrase_equal(first, second)) {
-        return error_set(err, ERROR_INVALID, "the two passphrases differ: no key was made");
-    }
-    *ret_passphrase = TAKE(first);
-    return STATUS_OK;
+    return wanted || is_locked_by_default(kind)
+               ? unlock_new_passphrase(input, &FROM, ret_passphrase, err)
+               : STATUS_OK;
 }
 
 status_t handle_key_new(const command_input_t *input, error_t *err) {
@@ -54,7 +58,7 @@ status_t handle_key_new(const command_input_t *input, error_t *err) {
     keyfile_new_t what = {.path = command_argument(input, 0), .name = command_text(input, "name")};
     key_public_t key;
     TRY(keytext_kind_parse(command_text(input, "kind"), &what.kind, err));
-    TRY(new_passphrase(input, &passphrase, err));
+    TRY(new_passphrase(input, what.kind, &passphrase, err));
     what.passphrase = passphrase;
     TRY(keyfile_create(&what, &key, err));
     return show(input, &key, what.path, err);
@@ -64,7 +68,41 @@ status_t handle_key_show(const command_input_t *input, error_t *err) {
     key_kind_t kind = KEY_RELEASE;
     key_public_t key;
     const char *path = command_argument(input, 0);
-    TRY(keytext_kind_parse(command_text(input, "kind"), &kind, err));
-    TRY(keyfile_open_public(path, kind, &key, err));
+    const char *wanted = command_text(input, "kind");
+    if (wanted == NULL) {
+        TRY(keyfile_peek(path, &key, err));
+    } else {
+        TRY(keytext_kind_parse(wanted, &kind, err));
+        TRY(keyfile_open_public(path, kind, &key, err));
+    }
+    return show(input, &key, path, err);
+}
+
+status_t handle_key_change_passphrase(const command_input_t *input, error_t *err) {
+    static const unlock_new_t FROM = {.fd_flag = "new-passphrase-fd",
+                                      .command_flag = "new-passphrase-command"};
+    CLEANUP(keyfile_passphrase_destroy_p) passphrase_t *from = NULL;
+    CLEANUP(keyfile_passphrase_destroy_p) passphrase_t *to = NULL;
+    const char *path = command_argument(input, 0);
+    bool unlocked = command_switch(input, "no-passphrase");
+    bool locked = false;
+    char prompt[512];
+    key_public_t key;
+    if (unlocked && (command_text(input, FROM.fd_flag) != NULL ||
+                     command_text(input, FROM.command_flag) != NULL)) {
+        return error_set(
+            err, ERROR_USAGE,
+            "drover key change-passphrase: --no-passphrase goes with no new passphrase");
+    }
+    TRY(keyfile_is_locked(path, &locked, err));
+    if (locked) {
+        (void)snprintf(prompt, sizeof prompt, "passphrase of %.400s", path);
+        TRY(unlock_passphrase(input, prompt, &from, err));
+    }
+    if (!unlocked) {
+        TRY(unlock_new_passphrase(input, &FROM, &to, err));
+    }
+    const keyfile_relock_t what = {.path = path, .from = from, .to = to};
+    TRY(keyfile_relock(&what, &key, err));
     return show(input, &key, path, err);
 }

@@ -2,6 +2,7 @@
  */
 #include "cli/handlers.h"
 #include "cli/output.h"
+#include "cli/unlock.h"
 #include "common/base/cleanup.h"
 #include "common/crypto/keyfile.h"
 #include "common/lint/lint.h"
@@ -215,28 +216,13 @@ status_t handle_bundle_build(const command_input_t *input, error_t *err) {
     return show_bundle(input, bundle, err);
 }
 
-/* The key's passphrase, where its file is locked. */
-static status_t open_key(const command_input_t *input, keyfile_t **ret_key, error_t *err) {
-    CLEANUP(keyfile_passphrase_destroy_p) passphrase_t *passphrase = NULL;
-    keyfile_open_t what = {.path = command_text(input, "key"), .kind = KEY_RELEASE};
-    int64_t fd = command_number(input, "passphrase-fd", -1);
-    bool locked = false;
-    TRY(keyfile_is_locked(what.path, &locked, err));
-    if (locked && fd >= 0) {
-        TRY(keyfile_read_passphrase_fd((int)fd, &passphrase, err));
-    } else if (locked) {
-        TRY(keyfile_ask_passphrase("passphrase of the release key: ", &passphrase, err));
-    }
-    what.passphrase = passphrase;
-    return keyfile_open(&what, ret_key, err);
-}
-
 status_t handle_bundle_sign(const command_input_t *input, error_t *err) {
     const char *path = command_argument(input, 0);
     CLEANUP(bundle_destroy_p) bundle_t *bundle = NULL;
     CLEANUP(keyfile_destroy_p) keyfile_t *key = NULL;
     TRY(bundle_open(path, &bundle, err));
-    TRY(open_key(input, &key, err));
+    const unlock_key_t wanted = {.path = command_text(input, "key"), .kind = KEY_RELEASE};
+    TRY(unlock_key(input, &wanted, &key, err));
     TRY(bundle_sign(bundle, keyfile_sign_secret(key), err));
     TRY(bundle_write(bundle, path, err));
     return show_bundle(input, bundle, err);

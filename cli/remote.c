@@ -1,5 +1,6 @@
 /* remote.c: see remote.h. */
 #include "cli/remote.h"
+#include "cli/unlock.h"
 #include "common/base/clock.h"
 #include "common/base/limits.h"
 #include "common/config/cli_config.h"
@@ -46,10 +47,8 @@ static status_t open_key(remote_t *self, const command_input_t *input, keyfile_o
     bool locked = false;
     TRY(keyfile_is_locked(what.path, &locked, err));
     if (locked && self->passphrase == NULL) {
-        int64_t fd = command_number(input, "passphrase-fd", -1);
-        (void)snprintf(prompt, sizeof prompt, "passphrase of %.400s: ", what.path);
-        TRY(fd >= 0 ? keyfile_read_passphrase_fd((int)fd, &self->passphrase, err)
-                    : keyfile_ask_passphrase(prompt, &self->passphrase, err));
+        (void)snprintf(prompt, sizeof prompt, "passphrase of %.400s", what.path);
+        TRY(unlock_passphrase(input, prompt, &self->passphrase, err));
     }
     what.passphrase = locked ? self->passphrase : NULL;
     return keyfile_open(&what, ret_key, err);

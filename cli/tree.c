@@ -6,7 +6,8 @@
 
 /* clang-format off */
 static const char *const METHODS[] = {"undo", "restore", NULL};
-static const char *const KINDS[] = {"release", "operator", "coordinator", "agent", "curve", "backup", "recovery", NULL};
+static const char *const KINDS[] = {"release", "operator", "coordinator", "agent", "curve", "backup", "recovery", "root", NULL};
+static const char *const ROLES[] = {"viewer", "operator", "approver", "admin", "rollback", "release", NULL};
 
 #define WAIT {.name = "wait", .letter = 'w', .kind = FLAG_SWITCH, .help = "stay until it is over; the exit code tells how"}
 #define TIMEOUT {.name = "timeout", .kind = FLAG_DURATION, .value = "TIME", .help = "with --wait: give up watching after this, exit code 5"}
@@ -53,15 +54,89 @@ static const command_t BUNDLE_COMMANDS[] = {
 
 static const command_argument_t KEY_FILE_ARGUMENT[] = {{.name = "FILE", .help = "key file; its public half is FILE.pub"}};
 static const command_flag_t KEY_FLAGS[] = {
-    {.name = "kind", .kind = FLAG_CHOICE, .value = "KIND", .choices = KINDS, .required = true, .help = "release, operator, coordinator, agent, curve, backup or recovery"},
+    {.name = "kind", .kind = FLAG_CHOICE, .value = "KIND", .choices = KINDS, .required = true, .help = "release, operator, coordinator, agent, curve, backup, recovery or root"},
     {.name = "name", .kind = FLAG_TEXT, .value = "NAME", .required = true, .help = "whose key it is"},
-    {.name = "passphrase", .kind = FLAG_SWITCH, .help = "ask for a passphrase and lock the key with it"}};
+    {.name = "passphrase", .kind = FLAG_SWITCH, .help = "ask for a passphrase and lock the key with it"},
+    {.name = "no-passphrase", .kind = FLAG_SWITCH, .help = "leave the key unlocked, which a root key is not by default"}};
 static const command_flag_t KEY_SHOW_FLAGS[] = {
-    {.name = "kind", .kind = FLAG_CHOICE, .value = "KIND", .choices = KINDS, .required = true, .help = "what the key is for"}};
+    {.name = "kind", .kind = FLAG_CHOICE, .value = "KIND", .choices = KINDS, .help = "refuse a key of another kind"}};
+static const command_flag_t KEY_CHANGE_FLAGS[] = {
+    {.name = "new-passphrase-fd", .kind = FLAG_NUMBER, .value = "FD", .help = "read the new passphrase from this file descriptor"},
+    {.name = "new-passphrase-command", .kind = FLAG_TEXT, .value = "COMMAND", .help = "run this; the first line it writes is the new passphrase"},
+    {.name = "no-passphrase", .kind = FLAG_SWITCH, .help = "leave the key unlocked"}};
 static const command_example_t KEY_EXAMPLES[] = {{"drover key new release.key --kind release --name ci", "Make a key that signs bundles; hand out release.key.pub"}};
 static const command_t KEY_COMMANDS[] = {
     {.name = "new", .summary = "make a key pair", COMMAND_ARGUMENTS(KEY_FILE_ARGUMENT), COMMAND_FLAGS(KEY_FLAGS), COMMAND_EXAMPLES(KEY_EXAMPLES), .run = handle_key_new},
     {.name = "show", .summary = "show a key's public half", COMMAND_ARGUMENTS(KEY_FILE_ARGUMENT), COMMAND_FLAGS(KEY_SHOW_FLAGS), .run = handle_key_show},
+    {.name = "change-passphrase", .summary = "lock a key with another passphrase", COMMAND_ARGUMENTS(KEY_FILE_ARGUMENT), COMMAND_FLAGS(KEY_CHANGE_FLAGS), .run = handle_key_change_passphrase,
+     .text = "The file is replaced whole. Copies of it that were made before keep the old passphrase. The old one\nis asked for, or comes from --passphrase-fd or --passphrase-command."},
+};
+
+static const command_argument_t TRUST_SPEC_ARGUMENT[] = {{.name = "SPEC", .help = "trust spec, a YAML file; none with --solo", .optional = true}};
+static const command_argument_t TRUST_FILE[] = {{.name = "FILE", .help = "trust file, signed or not"}};
+static const command_argument_t TRUST_KEY_ARGUMENTS[] = {{.name = "FILE", .help = "trust file, signed or not"}, {.name = "KEY", .help = "public key file; its kind and name are taken from it"}};
+static const command_argument_t TRUST_WHO_ARGUMENTS[] = {{.name = "FILE", .help = "trust file, signed or not"}, {.name = "WHO", .help = "a name, for all its keys, or how one key begins, 8 digits at least"}};
+static const command_argument_t TRUST_ROLE_ARGUMENTS[] = {{.name = "FILE", .help = "trust file, signed or not"}, {.name = "ROLE", .help = "viewer, operator, approver, admin, rollback or release"}};
+static const command_argument_t TRUST_NEXT_ARGUMENTS[] = {{.name = "NEW", .help = "trust files that follow the pin, in turn", .optional = true, .repeats = true}};
+#define NEXT_OUT {.name = "out", .kind = FLAG_TEXT, .value = "FILE", .help = "file of the next version; a draft is amended in place without it"}
+#define EXPIRES {.name = "expires", .kind = FLAG_DURATION, .value = "TIME", .help = "how long the next version holds; default as long as the one before"}
+#define OF_ENVIRONMENT {.name = "environment", .letter = 'e', .kind = FLAG_TEXT, .value = "NAME", .help = "only in this environment"}
+#define PREVIOUS {.name = "previous", .kind = FLAG_TEXT, .value = "OLD", .help = "the trust file that this one follows"}
+#define AMENDS "Writes the next version as an unsigned draft and shows what differs. FILE stays as it is where\nsomebody signed it; a draft is amended in place."
+static const command_flag_t TRUST_INIT_FLAGS[] = {
+    {.name = "out", .kind = FLAG_TEXT, .value = "FILE", .required = true, .help = "file to write; with --solo the folder to make"},
+    {.name = "solo", .kind = FLAG_SWITCH, .help = "make the keys, too, for one person who holds every role"},
+    {.name = "name", .kind = FLAG_TEXT, .value = "NAME", .help = "with --solo: who that is; default me"},
+    {.name = "expires", .kind = FLAG_DURATION, .value = "TIME", .help = "with --solo: how long it holds; default 365d"},
+    {.name = "no-passphrase", .kind = FLAG_SWITCH, .help = "with --solo: leave the root key unlocked"}};
+static const command_flag_t TRUST_SHOW_FLAGS[] = {PREVIOUS};
+static const command_flag_t TRUST_SIGN_FLAGS[] = {
+    {.name = "key", .letter = 'k', .kind = FLAG_TEXT, .value = "KEY", .required = true, .help = "root key; with --signer its public half"},
+    {.name = "signer", .kind = FLAG_TEXT, .value = "COMMAND", .help = "have this sign, without a shell: a digest in hexadecimal on stdin, the signature on stdout"},
+    PREVIOUS};
+static const command_flag_t TRUST_ADD_FLAGS[] = {
+    {.name = "role", .kind = FLAG_CHOICE, .value = "ROLE", .choices = ROLES, .repeats = true, .help = "what it may sign"},
+    APPLICATION, OF_ENVIRONMENT, SELECT,
+    {.name = "curve", .kind = FLAG_TEXT, .value = "FILE", .help = "public half of its holder's transport key"}, EXPIRES, NEXT_OUT};
+static const command_flag_t TRUST_REVOKE_FLAGS[] = {
+    {.name = "reason", .letter = 'm', .kind = FLAG_TEXT, .value = "TEXT", .required = true, .help = "why; it stands in the trust file"},
+    {.name = "retire", .kind = FLAG_SWITCH, .help = "retire instead: what it signed before keeps its weight"},
+    {.name = "agent", .kind = FLAG_SWITCH, .help = "WHO is an agent's signing key: 64 digits, or its public file"}, EXPIRES, NEXT_OUT};
+static const command_flag_t TRUST_THRESHOLD_FLAGS[] = {
+    {.name = "count", .kind = FLAG_NUMBER, .value = "N", .required = true, .help = "how many people must sign; 0 takes the row out"},
+    APPLICATION, OF_ENVIRONMENT,
+    {.name = "proposer-apart", .kind = FLAG_SWITCH, .help = "who proposed a thing does not count among them"}, EXPIRES, NEXT_OUT};
+static const command_flag_t TRUST_ROTATE_FLAGS[] = {
+    {.name = "add", .kind = FLAG_TEXT, .value = "FILE", .repeats = true, .help = "public half of a new root key"},
+    {.name = "retire", .kind = FLAG_TEXT, .value = "WHO", .repeats = true, .help = "root key that is replaced: a name, or how the key begins"},
+    {.name = "revoke", .kind = FLAG_TEXT, .value = "WHO", .repeats = true, .help = "root key that was lost or stolen"},
+    {.name = "threshold", .kind = FLAG_NUMBER, .value = "N", .help = "how many root holders sign from then on"}, REASON, EXPIRES, NEXT_OUT};
+static const command_flag_t TRUST_RENEW_FLAGS[] = {EXPIRES, NEXT_OUT};
+static const command_flag_t TRUST_VERIFY_FLAGS[] = {
+    {.name = "pin", .kind = FLAG_TEXT, .value = "OLD", .required = true, .help = "trust file that is trusted already"}};
+static const command_example_t TRUST_INIT_EXAMPLES[] = {
+    {"drover trust init trust.yaml --out v1.trust", "Write version 1 of a team's trust file, for the root holders to sign"},
+    {"drover trust init --solo --name alice --out trust", "Keys and a signed trust file for one person, in the folder trust"}};
+static const command_example_t TRUST_SIGN_EXAMPLES[] = {
+    {"drover trust sign v1.trust --key alice.root", "Show version 1 in full, ask, and sign it"},
+    {"drover trust sign v2.trust --previous v1.trust --key alice.root.pub --signer \"hsm-sign --slot 3\"", "Have a hardware module sign version 2"}};
+static const command_example_t TRUST_ADD_EXAMPLES[] = {{"drover trust add v1.trust bob.operator.pub --role operator --environment test --out v2.trust", "Let bob order rollouts in test"}};
+static const command_example_t TRUST_REVOKE_EXAMPLES[] = {{"drover trust revoke v1.trust bob --reason \"laptop stolen\" --out v2.trust", "Take all of bob's keys out"}};
+static const command_example_t TRUST_ROTATE_EXAMPLES[] = {{"drover trust rotate v1.trust --revoke carol --add carol2.root.pub --reason \"key lost\" --out v2.trust", "Replace a root key that was lost"}};
+static const command_example_t TRUST_VERIFY_EXAMPLES[] = {{"drover trust verify --pin v1.trust v2.trust v3.trust", "Follow the chain from the pin to version 3"}};
+static const command_t TRUST_COMMANDS[] = {
+    {.name = "init", .summary = "write the first trust file of a fleet", COMMAND_ARGUMENTS(TRUST_SPEC_ARGUMENT), COMMAND_FLAGS(TRUST_INIT_FLAGS), COMMAND_EXAMPLES(TRUST_INIT_EXAMPLES), .run = handle_trust_init,
+     .text = "From a SPEC the file is an unsigned draft. With --solo it is signed by the new root key."},
+    {.name = "show", .summary = "show who may sign what, until when, and who signed the file", COMMAND_ARGUMENTS(TRUST_FILE), COMMAND_FLAGS(TRUST_SHOW_FLAGS), .run = handle_trust_show},
+    {.name = "sign", .summary = "add a root key's signature to a trust file", COMMAND_ARGUMENTS(TRUST_FILE), COMMAND_FLAGS(TRUST_SIGN_FLAGS), COMMAND_EXAMPLES(TRUST_SIGN_EXAMPLES), .run = handle_trust_sign,
+     .text = "Shows exactly what is being signed, and asks. From version 2 on --previous is needed: what changes is\nshown, and both files' root holders sign."},
+    {.name = "add", .summary = "add a key, or give one more roles", COMMAND_ARGUMENTS(TRUST_KEY_ARGUMENTS), COMMAND_FLAGS(TRUST_ADD_FLAGS), COMMAND_EXAMPLES(TRUST_ADD_EXAMPLES), .run = handle_trust_add, .text = AMENDS},
+    {.name = "revoke", .summary = "take keys out", COMMAND_ARGUMENTS(TRUST_WHO_ARGUMENTS), COMMAND_FLAGS(TRUST_REVOKE_FLAGS), COMMAND_EXAMPLES(TRUST_REVOKE_EXAMPLES), .run = handle_trust_revoke, .text = AMENDS},
+    {.name = "threshold", .summary = "set how many people must sign what", COMMAND_ARGUMENTS(TRUST_ROLE_ARGUMENTS), COMMAND_FLAGS(TRUST_THRESHOLD_FLAGS), .run = handle_trust_threshold, .text = AMENDS},
+    {.name = "rotate", .summary = "replace root keys, or change their threshold", COMMAND_ARGUMENTS(TRUST_FILE), COMMAND_FLAGS(TRUST_ROTATE_FLAGS), COMMAND_EXAMPLES(TRUST_ROTATE_EXAMPLES), .run = handle_trust_rotate, .text = AMENDS},
+    {.name = "renew", .summary = "write the next version with a later end", COMMAND_ARGUMENTS(TRUST_FILE), COMMAND_FLAGS(TRUST_RENEW_FLAGS), .run = handle_trust_renew, .text = AMENDS},
+    {.name = "verify", .summary = "follow a chain of trust files from a pin", COMMAND_ARGUMENTS(TRUST_NEXT_ARGUMENTS), COMMAND_FLAGS(TRUST_VERIFY_FLAGS), COMMAND_EXAMPLES(TRUST_VERIFY_EXAMPLES), .run = handle_trust_verify,
+     .text = "Checks each file as an agent would: fleet, version, dates, and the root signatures of both files.\nFails where the newest has expired."},
 };
 
 static const command_argument_t SPEC_ARGUMENT[] = {{.name = "SPEC", .help = "rollout spec, a YAML file"}};
@@ -186,6 +261,7 @@ static const command_t COMMANDS[] = {
     {.name = "lint", .summary = "check a folder of migrations", COMMAND_ARGUMENTS(LINT_ARGUMENTS), COMMAND_FLAGS(LINT_FLAGS), .run = handle_lint},
     {.name = "bundle", .summary = "build, sign and hand over bundles", COMMAND_CHILDREN(BUNDLE_COMMANDS)},
     {.name = "key", .summary = "make and show keys", COMMAND_CHILDREN(KEY_COMMANDS)},
+    {.name = "trust", .summary = "say who may sign what, in signed files", COMMAND_CHILDREN(TRUST_COMMANDS)},
     {.name = "rollout", .summary = "plan, start and follow rollouts", COMMAND_CHILDREN(ROLLOUT_COMMANDS)},
     {.name = "rollback", .summary = "bring tenants back", COMMAND_ARGUMENTS(ROLLBACK_ARGUMENT), COMMAND_FLAGS(ROLLBACK_FLAGS), COMMAND_EXAMPLES(ROLLBACK_EXAMPLES), .run = handle_rollback,
      .text = "Takes back what a ROLLOUT touched, or brings the tenants of --select back --to a version. Shows its\nplan and asks first, and ends with every named tenant accounted for. A restore that loses rows needs\n--accept-data-loss; --yes does not stand for that.\n" WAITS},

@@ -148,7 +148,11 @@ static status_t sync_folder(const char *path, error_t *err) {
     return STATUS_OK;
 }
 
-static status_t create_file(const new_file_t *file, error_t *err) {
+/* Write it whole beside its path, then let put_in_place give it its name. */
+static status_t write_beside(const new_file_t *file,
+                             status_t (*put_in_place)(const char *beside, const char *path,
+                                                      error_t *err),
+                             error_t *err) {
     char temporary[PATH_MAX];
     int length = snprintf(temporary, sizeof temporary, "%s.%08x.partial", file->path, random_u32());
     if (length < 0 || (size_t)length >= sizeof temporary) {
@@ -159,14 +163,29 @@ static status_t create_file(const new_file_t *file, error_t *err) {
         return io_error(err, "cannot create", file->path);
     }
     status_t status = write_all(fd, file, err);
-    if (status == STATUS_OK && link(temporary, file->path) != 0) {
-        status = errno == EEXIST ? error_set(err, ERROR_KEY_FILE,
-                                             "%s exists; a key is never overwritten", file->path)
-                                 : io_error(err, "cannot create", file->path);
+    if (status == STATUS_OK) {
+        status = put_in_place(temporary, file->path, err);
     }
     (void)unlink(temporary);
     TRY(status);
     return sync_folder(file->path, err);
+}
+
+static status_t link_new(const char *beside, const char *path, error_t *err) {
+    if (link(beside, path) == 0) {
+        return STATUS_OK;
+    }
+    return errno == EEXIST
+               ? error_set(err, ERROR_KEY_FILE, "%s exists; a key is never overwritten", path)
+               : io_error(err, "cannot create", path);
+}
+
+static status_t rename_over(const char *beside, const char *path, error_t *err) {
+    return rename(beside, path) == 0 ? STATUS_OK : io_error(err, "cannot replace", path);
+}
+
+static status_t create_file(const new_file_t *file, error_t *err) {
+    return write_beside(file, link_new, err);
 }
 
 /* Whoever else can read or write a secret file makes it useless. */
@@ -339,6 +358,39 @@ status_t keyfile_open_public(const char *path, key_kind_t kind, key_public_t *re
     TRY(load(path, text, err));
     TRY(check_kind(text, path, kind, err));
     *ret_public = text->key;
+    return STATUS_OK;
+}
+
+status_t keyfile_peek(const char *path, key_public_t *ret_public, error_t *err) {
+    CLEANUP(guarded_free_p) keytext_t *text = NULL;
+    TRY(guarded_new(sizeof *text, &text, err));
+    TRY(load(path, text, err));
+    *ret_public = text->key;
+    return STATUS_OK;
+}
+
+status_t keyfile_relock(const keyfile_relock_t *what, key_public_t *ret_public, error_t *err) {
+    CLEANUP(guarded_free_p) keytext_t *text = NULL;
+    CLEANUP(guarded_free_p) char *bytes = NULL;
+    CLEANUP(keyfile_destroy_p) keyfile_t *key = NULL;
+    TRY(guarded_new(sizeof *text, &text, err));
+    TRY(guarded_new(KEYTEXT_MAX, &bytes, err));
+    TRY(load(what->path, text, err));
+    /* all that keyfile_open checks: a damaged key is not made to look whole by locking it anew */
+    keyfile_open_t open = {.path = what->path, .kind = text->key.kind, .passphrase = what->from};
+    TRY(keyfile_open(&open, &key, err));
+    if (text->secret == KEYTEXT_LOCKED) {
+        TRY(unlock_secret(text, &open, err));
+    }
+    if (what->to != NULL) {
+        TRY(lock_secret(text, what->to, err));
+    }
+    size_t size = keytext_format(text, bytes);
+    new_file_t file = {.path = what->path, .bytes = bytes, .size = size, .mode = 0600};
+    TRY(write_beside(&file, rename_over, err));
+    if (ret_public != NULL) {
+        *ret_public = text->key;
+    }
     return STATUS_OK;
 }
 

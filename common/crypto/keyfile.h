@@ -53,6 +53,24 @@ MUST_CHECK status_t keyfile_open(const keyfile_open_t *what, keyfile_t **ret_key
 MUST_CHECK status_t keyfile_open_public(const char *path, key_kind_t kind, key_public_t *ret_public,
                                         error_t *err);
 
+/* Read whatever public half stands in a file of either sort, of any kind: for those who take kind
+ * and name from it. */
+MUST_CHECK status_t keyfile_peek(const char *path, key_public_t *ret_public, error_t *err);
+
+/*
+ * Lock a secret key with another passphrase. The file is replaced whole (fsync, rename): a crash
+ * leaves the old one or the new one. Copies made before keep the old passphrase. ERROR_KEY_FILE as
+ * keyfile_open, ERROR_IO.
+ */
+typedef struct keyfile_relock {
+    const char *path;
+    const passphrase_t *from; /* NULL: the file must be unlocked */
+    const passphrase_t *to;   /* NULL: the secret stands there unlocked afterwards */
+} keyfile_relock_t;
+
+MUST_CHECK status_t keyfile_relock(const keyfile_relock_t *what, key_public_t *ret_public,
+                                   error_t *err);
+
 /* Whether the file's secret needs a passphrase. */
 MUST_CHECK status_t keyfile_is_locked(const char *path, bool *ret_locked, error_t *err);
 
