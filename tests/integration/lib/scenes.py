@@ -93,8 +93,9 @@ class Scene:
                 "waves": [(wave["name"], wave["state"], wave["opened_us"], wave["forgiven"])
                           for wave in shown["waves"]],
                 "children": sorted(child["rollout"] for child in shown["children"]),
-                "tasks": [(task["name"], "in hand" if task["state"] in IN_HAND else task["state"],
-                           task["attempts"], task["position"], task["code"], task["error"])
+                "tasks": [(task["name"], "in hand", task["attempts"]) if task["state"] in IN_HAND else
+                          (task["name"], task["state"], task["attempts"], task["position"],
+                           task["code"], task["error"])
                           for task in shown["tasks"]]}
 
     def kill_coordinator(self):
