@@ -11,10 +11,12 @@
 #include "agent/inventory/inventory.h"
 #include "agent/journal/journal.h"
 #include "agent/steps/run.h"
+#include "agent/trust/court.h"
 #include "common/crypto/keyfile.h"
 #include "common/wire/dialer.h"
 
 typedef struct bundles bundles_t;
+typedef struct orders orders_t;
 
 /* What is known of a cluster beside its inventory. */
 typedef struct agent_lease {
@@ -30,7 +32,12 @@ typedef struct agent {
     keyfile_t *backup_key; /* NULL where none is configured */
     journal_t *journal;
     inventory_t *inventory;
+    keeper_t *keeper;
+    papers_t *papers;
+    court_t *court;
+    policy_t *policy; /* NULL where none is configured */
     bundles_t *bundles;
+    orders_t *orders; /* that come as files; NULL in tests of other rooms */
     dialer_t *dialer;
     zloop_t *loop;
     char *texts_dir;
@@ -41,11 +48,17 @@ typedef struct agent {
     run_t *runs; /* every job in hand, in the order of acceptance */
     run_t **runs_end;
 
-    bool welcomed;         /* the coordinator has answered our hello */
-    bool estranged;        /* it signs with another key than the configured one: we left */
-    uint64_t sent_report;  /* highest number sent on this connection */
-    uint64_t acknowledged; /* highest number that the coordinator committed */
-    uint32_t room_told;    /* room that the last beat told */
+    bool welcomed;                /* the coordinator has answered our hello */
+    sign_public_t coordinator;    /* its signing key, as its welcome had it */
+    int64_t stranger_due_boot_us; /* our trust file does not name that key: we wait so long for a
+                                     newer one; 0: it does */
+    bool estranged;               /* none came: we left */
+    trust_freshness_t freshness_told;
+    error_code_t policy_told;   /* what is wrong with the policy, as it was logged last */
+    int64_t policy_due_boot_us; /* when it is next looked at */
+    uint64_t sent_report;       /* highest number sent on this connection */
+    uint64_t acknowledged;      /* highest number that the coordinator committed */
+    uint32_t room_told;         /* room that the last beat told */
     int64_t heartbeat_us;
     int64_t beat_due_boot_us;
     int64_t hello_due_boot_us; /* say hello again where no welcome came */

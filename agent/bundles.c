@@ -2,6 +2,7 @@
 #include "agent/bundles.h"
 #include "common/base/clock.h"
 #include "common/base/limits.h"
+#include "common/trust/release.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -21,11 +22,11 @@ typedef struct entry {
 
 struct bundles {
     char folder[PATH_SIZE];
-    const agent_config_t *config;
+    const keeper_t *keeper;
     entry_t *entries;
 };
 
-status_t bundles_new(const char *folder, const agent_config_t *config, bundles_t **ret_bundles,
+status_t bundles_new(const char *folder, const keeper_t *keeper, bundles_t **ret_bundles,
                      error_t *err) {
     if (mkdir(folder, 0700) != 0 && errno != EEXIST) {
         return error_set(err, ERROR_IO, "%s: %s", folder, strerror(errno));
@@ -35,7 +36,7 @@ status_t bundles_new(const char *folder, const agent_config_t *config, bundles_t
         return error_set(err, ERROR_NO_MEMORY, "out of memory");
     }
     (void)snprintf(bundles->folder, sizeof bundles->folder, "%s", folder);
-    bundles->config = config;
+    bundles->keeper = keeper;
     *ret_bundles = bundles;
     return STATUS_OK;
 }
@@ -60,24 +61,16 @@ static void path_of(const bundles_t *bundles, const digest_t *digest, char path[
     (void)snprintf(path, 2 * PATH_SIZE, "%s/%s.bundle", bundles->folder, digest_text(digest, name));
 }
 
-/* Signed by enough of the release keys that this agent's own configuration trusts. */
+/* Whether it is the one asked for, and enough of the release keys signed it. */
 static status_t believe(const bundles_t *bundles, const bundle_t *bundle, const digest_t *digest,
                         error_t *err) {
-    size_t count = bundles->config->release_keys.count;
+    trust_view_t view = keeper_view(bundles->keeper, clock_wall_us());
+    release_t release;
     if (!digest_equal(bundle_digest(bundle), digest)) {
         return error_set(err, ERROR_BUNDLE_INVALID, "the bundle is another than the one asked for");
     }
-    sign_public_t *keys = calloc(count > 0 ? count : 1, sizeof *keys);
-    if (keys == NULL) {
-        return error_set(err, ERROR_NO_MEMORY, "out of memory");
-    }
-    for (size_t i = 0; i < count; i++) {
-        memcpy(keys[i].bytes, bundles->config->release_key_bytes[i], SIGN_PUBLIC_BYTES);
-    }
-    status_t status =
-        bundle_verify(bundle, keys, count, (size_t)bundles->config->release_threshold, err);
-    free(keys);
-    return status;
+    release_of(bundle, &release);
+    return release_verify(&view, &release.claim, false, err);
 }
 
 /* Read back what an earlier fetch kept; anything wrong with it means: fetch it again. */

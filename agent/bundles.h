@@ -1,19 +1,20 @@
 /*
- * bundles.h: the bundles that an agent has. Fetched in chunks by digest, verified against the
- * configured release keys before anything in them is believed, kept in a folder, verified again
- * when read back.
+ * bundles.h: the bundles that an agent has. Fetched in chunks by digest, believed where the release
+ * threshold of the trust file signed them, kept in a folder, judged again when read back. Here
+ * retired release keys count, for the way back needs old bundles; whether a job may go forward with
+ * one is its warrant's to say (agent/trust/warrant.h).
  */
 #ifndef DROVER_AGENT_BUNDLES_H
 #define DROVER_AGENT_BUNDLES_H
 
-#include "common/config/agent_config.h"
+#include "agent/trust/keeper.h"
 #include "common/migration/bundle.h"
 
 typedef struct bundles bundles_t;
 
-/* folder is made where missing. config is borrowed. */
-MUST_CHECK status_t bundles_new(const char *folder, const agent_config_t *config,
-                                bundles_t **ret_bundles, error_t *err);
+/* folder is made where missing. keeper is borrowed. */
+MUST_CHECK status_t bundles_new(const char *folder, const keeper_t *keeper, bundles_t **ret_bundles,
+                                error_t *err);
 void bundles_destroy(bundles_t **bundles_p);
 
 typedef enum bundles_state {

@@ -1,6 +1,7 @@
 /* crew.c: see crew.h. */
 #include "agent/crew.h"
 #include "agent/bundles.h"
+#include "agent/notary.h"
 #include "agent/reports.h"
 #include "agent/steps/baseline.h"
 #include "agent/steps/check.h"
@@ -186,9 +187,35 @@ static void start_work(run_t *run) {
     INVARIANT(run->what.kind == JOB_KIND_FORWARD); /* the other kinds have no work */
 }
 
+/* A job that is unfit does nothing; but what an attempt before a restart left is found out all the
+ * same, where its tenant can be reached: reading a ledger needs no warrant. */
+static bool refuse(run_t *run, job_effect_t effect) {
+    bool looks = effect == JOB_DO_SETTLE && run->refused && run->cluster != NULL;
+    if (run->unfit.code == ERROR_NONE || looks) {
+        return false;
+    }
+    job_event_t event = run_event_of(&run->unfit);
+    run->error = run->unfit;
+    run_over(run, event == JOB_EVENT_FAILED && !run->resumed ? JOB_EVENT_REFUSED : event);
+    return true;
+}
+
+/* The last look before the first work of an attempt; what was begun is brought to an end. */
+static bool work_is_refused(run_t *run) {
+    error_t err = {0};
+    if (run->worked || run->resumed) {
+        return false;
+    }
+    if (notary_recheck(run->shared->context, run, &err) == STATUS_OK) {
+        run->worked = true;
+        return false;
+    }
+    run_fail(run, &err);
+    return true;
+}
+
 static void start(run_t *run, job_effect_t effect) {
-    if (run->unfit.code != ERROR_NONE) {
-        run_fail(run, &run->unfit);
+    if (refuse(run, effect) || (effect == JOB_DO_WORK && work_is_refused(run))) {
         return;
     }
     run->step_started_us = clock_wall_us();
@@ -237,9 +264,63 @@ static bool carry_out(run_t *run) {
     return any;
 }
 
-/* Whether the job may begin now: its cluster is ours, a slot is free, its bundle is here. */
+/* Whether the warrant has spoken, either way; a refusal begins, to be reported. */
+static bool is_judged(agent_t *agent, run_t *run) {
+    error_t err = {0};
+    court_answer_t answer = notary_judge(agent, run, &err);
+    run->refused = answer == COURT_REFUSED;
+    if (run->refused && err.code == ERROR_CANCELLED) {
+        run->machine.cancelled = true;
+    } else if (run->refused) {
+        run->unfit = err;
+    }
+    return answer != COURT_COMING;
+}
+
+bool crew_is_own(const run_t *run) {
+    return !digest_is_null(&run->what.take_back);
+}
+
+/* Another job of the tenant's is at work: it stops at its next seam, and then tells what it left.
+ */
+static bool is_crowded(const agent_t *agent, const run_t *run) {
+    for (const run_t *other = agent->runs; other != NULL; other = other->next_run) {
+        if (other != run && other->begun && !other->finished &&
+            ident_equal(&other->what.tenant, &run->what.tenant)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * Whether the cluster is ours to work on. A job of our own needs no lease: a lease says which of
+ * several agents a coordinator gives jobs to, and where there is no coordinator nobody grants one.
+ * Two agents on one tenant, or a job of a coordinator's that comes meanwhile, are kept apart by
+ * what keeps them apart when leases overlap: the tenant's lock, its ledger's head, the fence with
+ * the highest epoch seen, and that only a writable primary is worked on.
+ */
+static bool is_ours(const agent_t *agent, const run_t *run) {
+    return crew_is_own(run) ? !is_crowded(agent, run)
+                            : agent->leases[run->cluster_index].until_boot_us > clock_boot_us();
+}
+
+/* A job of our own whose bundle is not here does not wait for somebody to bring it: it comes to its
+ * end, and is tried again as its take-back is. */
+static bool is_forsaken(const agent_t *agent, run_t *run) {
+    if (!crew_is_own(run) || agent->welcomed) {
+        return false;
+    }
+    (void)error_set(&run->unfit, ERROR_BUNDLE_UNKNOWN,
+                    "the bundle is not on this host, and no coordinator is there to bring it");
+    run->unfit.retry = RETRY_TRANSIENT;
+    return true;
+}
+
+/* Whether the job may begin now: its cluster is ours, a slot is free, its bundle is here, and what
+ * was signed permits it. */
 static bool may_begin(agent_t *agent, run_t *run) {
-    if (run->begun || agent->draining) {
+    if (run->begun || run->finished || agent->draining) {
         return false;
     }
     if (run->cluster == NULL && run->unfit.code == ERROR_NONE) {
@@ -250,14 +331,17 @@ static bool may_begin(agent_t *agent, run_t *run) {
     }
     const agent_lease_t *lease = &agent->leases[run->cluster_index];
     int64_t slots = agent_config_parallel(agent->config, run->cluster);
-    if (lease->until_boot_us <= clock_boot_us() || lease->running >= slots) {
+    if (lease->running >= slots || !is_ours(agent, run)) {
         return false;
     }
-    if (digest_is_null(&run->what.bundle)) {
-        return true;
+    bundles_state_t bundle = BUNDLES_HERE;
+    if (!digest_is_null(&run->what.bundle)) {
+        bundle = bundles_get(agent->bundles, &run->what.bundle, &run->bundle, &run->unfit);
     }
-    return bundles_get(agent->bundles, &run->what.bundle, &run->bundle, &run->unfit) !=
-           BUNDLES_COMING;
+    if (bundle == BUNDLES_COMING) {
+        return is_forsaken(agent, run);
+    }
+    return bundle == BUNDLES_REFUSED || is_judged(agent, run);
 }
 
 static status_t begin(agent_t *agent, run_t *run, error_t *err) {
@@ -337,13 +421,21 @@ static void cancel(agent_t *agent, run_t *run) {
     }
 }
 
+void crew_stop(agent_t *agent, run_t *run) {
+    if (!run->finished) {
+        run_note(run, "stopped: a signed stop names its order");
+        run->machine.cancelled = true;
+        cancel(agent, run);
+    }
+}
+
 void crew_cancel(agent_t *agent, const Drover__Cancel *message) {
     for (size_t i = 0; i < message->n_attempts; i++) {
         for (run_t *run = agent->runs; run != NULL; run = run->next_run) {
             bool meant =
                 message->attempts[i].len == IDENT_BYTES &&
                 memcmp(message->attempts[i].data, run->what.attempt.bytes, IDENT_BYTES) == 0;
-            if (meant && !run->finished) {
+            if (meant && !run->finished && !crew_is_own(run)) {
                 run->machine.cancelled = true;
                 cancel(agent, run);
             }
@@ -355,7 +447,7 @@ static void tick_run(agent_t *agent, run_t *run, int64_t boot_us) {
     if (run->finished || run->over || run->cluster == NULL) {
         return;
     }
-    bool held = agent->leases[run->cluster_index].until_boot_us > boot_us;
+    bool held = crew_is_own(run) || agent->leases[run->cluster_index].until_boot_us > boot_us;
     if (run->begun && !held && !run->machine.leaseless) {
         run->machine.leaseless = true;
         cancel(agent, run);

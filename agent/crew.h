@@ -13,13 +13,19 @@ void crew_attach(agent_t *agent);
 /* Take up the jobs that the journal holds, after a start. */
 MUST_CHECK status_t crew_resume(agent_t *agent, error_t *err);
 
-/* Accept the jobs of a batch that was verified; payload is the batch's bytes as they travelled. */
+/* Accept the jobs of a batch that was verified; payload is the batch's bytes as they travelled.
+ * That they may start is found out when they would begin. */
 typedef struct crew_batch {
     const Drover__JobBatch *batch;
+    sign_public_t signer; /* the coordinator's key; zero: a batch of our own */
     const void *payload;
     size_t payload_size;
 } crew_batch_t;
 MUST_CHECK status_t crew_accept(agent_t *agent, const crew_batch_t *batch, error_t *err);
+
+/* Whether the agent made a job itself, by a take-back. No coordinator is asked about it, waited for
+ * with it, or can call it off. */
+bool crew_is_own(const run_t *run);
 
 /* Find the configured cluster that a job means. Right after a start, clusters that were not reached
  * yet have no identity: then nothing is decided. One that is not ours makes the job unfit. */
@@ -27,6 +33,9 @@ void crew_place(agent_t *agent, run_t *run);
 
 /* The coordinator asks to stop these attempts. */
 void crew_cancel(agent_t *agent, const Drover__Cancel *cancel);
+
+/* A signed stop names the job's order: as a cancel. */
+void crew_stop(agent_t *agent, run_t *run);
 
 /* Let machines take what their steps came back with; gather journal writes. Bounded: steps that
  * were not started yet wait for the commit. */

@@ -3,6 +3,7 @@
 #include "agent/bundles.h"
 #include "agent/crew.h"
 #include "agent/loop.h"
+#include "agent/notary.h"
 #include "agent/reports.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
@@ -17,6 +18,7 @@
 enum {
     HELLO_AGAIN_S = 5,
     HELLO_ESTRANGED_S = 60,
+    STRANGER_S = 2, /* less than HELLO_AGAIN_S */
     ESTRANGED_TEXT_BYTES = 320,
     INVENTORY_PART = 500
 };
@@ -64,6 +66,9 @@ static void say_hello(agent_t *agent) {
     for (run_t *run = agent->runs; run != NULL && hello.n_in_hand < WIRE_ATTEMPTS;
          run = run->next_run) {
         Drover__JobInHand *job = &in_hand[hello.n_in_hand];
+        if (crew_is_own(run)) {
+            continue; /* nothing of the coordinator's */
+        }
         drover__job_in_hand__init(job);
         job->job = field_of_ident(&run->what.job);
         job->attempt = field_of_ident(&run->what.attempt);
@@ -84,6 +89,8 @@ static void say_hello(agent_t *agent) {
     hello.last_report = journal_next(agent->journal) - 1;
     hello.epoch_seen = epoch.epoch;
     hello.incarnation_seen = field_of_ident(&epoch.incarnation);
+    hello.trust_version = keeper_view(agent->keeper, 0).trust->version;
+    hello.held = keeper_held(agent->keeper, NULL);
     send_message(agent, DROVER__KIND__KIND_HELLO, &hello.base);
     agent->hello_due_boot_us = clock_boot_us() + HELLO_AGAIN_S * US_PER_S;
 }
@@ -142,40 +149,64 @@ static bool may_command(agent_t *agent, uint64_t epoch, ident_t incarnation) {
     return true;
 }
 
-/* The coordinator has its CURVE key, and signs with another key than ours names: nothing that it
- * sends could ever be obeyed. Say so once, here and there, leave, and look again later. */
-static void leave_estranged(agent_t *agent, const char *signs_with) {
-    char configured[2 * SIGN_PUBLIC_BYTES + 1];
+/* The coordinator has its CURVE key, and signs with a key that our trust file does not name:
+ * nothing that it sends could ever be obeyed. Say so once, here and there, leave, and look again
+ * later. */
+static void leave_estranged(agent_t *agent) {
+    char key[2 * SIGN_PUBLIC_BYTES + 1];
     char reason[ESTRANGED_TEXT_BYTES];
-    (void)hex_text(agent->config->coordinator.sign_key, SIGN_PUBLIC_BYTES, configured);
+    trust_view_t view = keeper_view(agent->keeper, 0);
+    (void)hex_text(agent->coordinator.bytes, SIGN_PUBLIC_BYTES, key);
     (void)snprintf(reason, sizeof reason,
-                   "%s: its agent.yaml has coordinator.sign %s, the coordinator signs with %s",
-                   error_code_text(ERROR_SIGNATURE), configured, signs_with);
+                   "%s: the coordinator signs with %s, which is no active coordinator's key in its "
+                   "trust file (version %lld)",
+                   error_code_text(ERROR_TRUST_KEY), key, (long long)view.trust->version);
     if (!agent->estranged) {
         log_warning("the coordinator signs with another key", "code",
-                    error_code_text(ERROR_SIGNATURE), "configured", configured, "signs_with",
-                    signs_with, "hint",
-                    "set coordinator.sign in agent.yaml to the coordinator's signing key");
+                    error_code_text(ERROR_TRUST_KEY), "signs_with", key, "trust_version",
+                    LOG_NUMBER(view.trust->version), "hint",
+                    "name that key as a coordinator's in the next trust file, or see whose it is");
     }
     agent->welcomed = true; /* it did welcome us: it is to hear why we leave */
     link_goodbye(agent, reason);
     agent->estranged = true;
+    agent->stranger_due_boot_us = 0;
     agent->hello_due_boot_us = clock_boot_us() + HELLO_ESTRANGED_S * US_PER_S;
 }
 
-static bool is_estranged(agent_t *agent, const Drover__Welcome *welcome) {
-    char key[2 * SIGN_PUBLIC_BYTES + 1];
-    if (welcome->sign_key.len != SIGN_PUBLIC_BYTES ||
-        memcmp(welcome->sign_key.data, agent->config->coordinator.sign_key, SIGN_PUBLIC_BYTES) ==
-            0) {
+/* The trust file that names the key may follow the welcome: wait for it a little, once. */
+static bool is_strange(agent_t *agent, const Drover__Welcome *welcome) {
+    error_t ignored = {0};
+    memset(&agent->coordinator, 0, sizeof agent->coordinator);
+    if (welcome->sign_key.len == SIGN_PUBLIC_BYTES) {
+        memcpy(agent->coordinator.bytes, welcome->sign_key.data, SIGN_PUBLIC_BYTES);
+    }
+    if (notary_knows(agent, &agent->coordinator, &ignored) == STATUS_OK) {
+        agent->stranger_due_boot_us = 0;
         return false;
     }
-    leave_estranged(agent, hex_text(welcome->sign_key.data, SIGN_PUBLIC_BYTES, key));
+    agent->welcomed = false;
+    if (agent->estranged) {
+        leave_estranged(agent);
+    } else if (agent->stranger_due_boot_us == 0) {
+        agent->stranger_due_boot_us = clock_boot_us() + STRANGER_S * US_PER_S;
+    }
     return true;
 }
 
+void link_judge_coordinator(agent_t *agent) {
+    error_t ignored = {0};
+    bool known = notary_knows(agent, &agent->coordinator, &ignored) == STATUS_OK;
+    bool strange = agent->estranged || agent->stranger_due_boot_us != 0;
+    if (known && strange) {
+        agent->hello_due_boot_us = 0; /* the newest trust file names it: be welcomed again */
+    } else if (!known && agent->welcomed) {
+        leave_estranged(agent);
+    }
+}
+
 static void on_welcome(agent_t *agent, const Drover__Welcome *welcome) {
-    if (is_estranged(agent, welcome)) {
+    if (is_strange(agent, welcome)) {
         return;
     }
     agent->estranged = false;
@@ -195,6 +226,7 @@ static void on_welcome(agent_t *agent, const Drover__Welcome *welcome) {
     agent->told_all = false;
     drop_reading(agent);
     bundles_reconnect(agent->bundles);
+    papers_reconnect(agent->papers);
     say_beat(agent, true);
 }
 
@@ -216,6 +248,7 @@ static void on_jobs(agent_t *agent, const envelope_t *envelope, const Drover__Jo
     }
     crew_batch_t taken = {
         .batch = batch, .payload = envelope->payload, .payload_size = envelope->payload_size};
+    memcpy(taken.signer.bytes, envelope->key, SIGN_PUBLIC_BYTES);
     if (crew_accept(agent, &taken, &err) != STATUS_OK) {
         log_error("jobs not accepted", &err);
     }
@@ -268,6 +301,12 @@ static void dispatch(agent_t *agent, const envelope_t *envelope, const message_t
     case DROVER__KIND__KIND_CANCEL:
         on_cancel(agent, message->cancel);
         return;
+    case DROVER__KIND__KIND_TRUST:
+        notary_take_trust(agent, message->trust);
+        return;
+    case DROVER__KIND__KIND_PAPER_CHUNK:
+        notary_take_chunk(agent, message->paper_chunk);
+        return;
     case DROVER__KIND__KIND_REFUSED:
         on_refused(agent, message->refused);
         return;
@@ -276,16 +315,25 @@ static void dispatch(agent_t *agent, const envelope_t *envelope, const message_t
     }
 }
 
+/* What is signed is signed by a key that the trust file names as an active coordinator's. */
+static status_t unpack(const agent_t *agent, const envelope_t *envelope, message_t **ret_message,
+                       error_t *err) {
+    sign_public_t key;
+    if (envelope->signature == NULL) {
+        return codec_unpack(envelope, NULL, ret_message, err);
+    }
+    memcpy(key.bytes, envelope->key, SIGN_PUBLIC_BYTES);
+    TRY(notary_knows(agent, &key, err));
+    return codec_unpack(envelope, &key, ret_message, err);
+}
+
 static void on_receive(void *context, const void *bytes, size_t size) {
     agent_t *agent = context;
     error_t err = {0};
     envelope_t envelope;
-    sign_public_t coordinator;
     CLEANUP(message_destroy_p) message_t *message = NULL;
-    memcpy(coordinator.bytes, agent->config->coordinator.sign_key, SIGN_PUBLIC_BYTES);
     if (codec_open(bytes, size, PARTY_COORDINATOR, &envelope, &err) != STATUS_OK ||
-        codec_unpack(&envelope, envelope.signature != NULL ? &coordinator : NULL, &message, &err) !=
-            STATUS_OK) {
+        unpack(agent, &envelope, &message, &err) != STATUS_OK) {
         agent->dropped++;
         if (!agent->estranged) { /* else what was on its way when we left */
             log_error("a message was dropped", &err);
@@ -348,6 +396,13 @@ status_t link_start(agent_t *agent, error_t *err) {
 
 static void send_wants(agent_t *agent) {
     bundles_want_t want;
+    papers_want_t paper;
+    while (agent->welcomed && papers_want(agent->papers, clock_boot_us(), &paper)) {
+        Drover__PaperWant wire = DROVER__PAPER_WANT__INIT;
+        wire.digest = field_of_digest(&paper.digest);
+        wire.offset = paper.offset;
+        send_message(agent, DROVER__KIND__KIND_PAPER_WANT, &wire.base);
+    }
     while (agent->welcomed && bundles_want(agent->bundles, clock_boot_us(), &want)) {
         Drover__BundleWant wire = DROVER__BUNDLE_WANT__INIT;
         wire.digest = field_of_digest(&want.digest);
@@ -432,7 +487,9 @@ void link_tick(agent_t *agent) {
         return;
     }
     if (!agent->welcomed) {
-        if (now >= agent->hello_due_boot_us) {
+        if (agent->stranger_due_boot_us != 0 && now >= agent->stranger_due_boot_us) {
+            leave_estranged(agent);
+        } else if (now >= agent->hello_due_boot_us) {
             say_hello(agent);
         }
         return;

@@ -2,6 +2,8 @@
 #include "agent/loop.h"
 #include "agent/crew.h"
 #include "agent/link.h"
+#include "agent/notary.h"
+#include "agent/orders.h"
 #include "agent/reports.h"
 #include "common/base/clock.h"
 #include "common/base/failpoint.h"
@@ -141,7 +143,7 @@ static void watch_inventory(agent_t *agent) {
 
 /* ---- settling ---- */
 
-static void give_up(agent_t *agent, const error_t *err) {
+void loop_give_up(agent_t *agent, const error_t *err) {
     log_error("the journal cannot be written; stopping", err);
     agent->stopped = true;
     agent->failed = *err;
@@ -163,7 +165,7 @@ static status_t commit(agent_t *agent, error_t *err) {
 static void tell(agent_t *agent) {
     error_t err = {0};
     if (reports_due(agent) && commit(agent, &err) != STATUS_OK) {
-        give_up(agent, &err);
+        loop_give_up(agent, &err);
         return;
     }
     if (journal_is_dirty(agent->journal)) {
@@ -183,7 +185,7 @@ void loop_settle(agent_t *agent) {
     for (int round = 0; again && !agent->stopped && round < ROUNDS_MOST; round++) {
         if (crew_take_events(agent, &err) != STATUS_OK ||
             (agent->must_commit && commit(agent, &err) != STATUS_OK)) {
-            give_up(agent, &err);
+            loop_give_up(agent, &err);
             break;
         }
         again = crew_carry_out(agent);
@@ -225,6 +227,9 @@ static void forget_old(agent_t *agent, int64_t boot_us) {
     if (journal_forget(agent->journal, agent->acknowledged, before_us, &err) != STATUS_OK) {
         log_error("old reports not forgotten", &err);
     }
+    if (notary_forget(agent, &err) != STATUS_OK) {
+        log_error("old holds and stops not forgotten", &err);
+    }
     agent->must_commit = true;
 }
 
@@ -247,6 +252,8 @@ static int on_tick(zloop_t *loop, int timer, void *context) {
     if (agent->welcomed) {
         forget_old(agent, now.boot_us);
     }
+    notary_tick(agent);
+    orders_tick(agent);
     crew_tick(agent);
     loop_settle(agent);
     link_tick(agent);

@@ -16,6 +16,9 @@ MUST_CHECK status_t loop_run(agent_t *agent, error_t *err);
  */
 void loop_settle(agent_t *agent);
 
+/* The journal cannot be written: log it and stop. */
+void loop_give_up(agent_t *agent, const error_t *err);
+
 /* Forget the descriptors of a run that is about to go. */
 void loop_forget(agent_t *agent, run_t *run);
 

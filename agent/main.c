@@ -4,8 +4,12 @@
 #include "agent/backup/backup_worker.h"
 #include "agent/bundles.h"
 #include "agent/crew.h"
+#include "agent/enroll.h"
 #include "agent/link.h"
 #include "agent/loop.h"
+#include "agent/notary.h"
+#include "agent/orders.h"
+#include "agent/orders_list.h"
 #include "common/base/log.h"
 #include "common/config/find.h"
 #include "common/crypto/random.h"
@@ -19,8 +23,12 @@ enum { SHAPES = 4096, PATH_SIZE = 4096 };
 
 static const char USAGE[] =
     "usage: drover-agent [--config FILE]\n"
+    "       drover-agent enroll --request FILE | --token FILE [--config FILE]\n"
+    "       drover-agent orders [--config FILE]\n"
     "\n"
-    "Runs beside the databases: does the jobs that the coordinator signs.\n"
+    "Runs beside the databases: does the jobs that the coordinator signs. 'enroll' asks to become\n"
+    "an agent: 'drover-agent enroll --help'. 'orders' lists the orders that the agent's journal\n"
+    "holds, whether it runs or not.\n"
     "\n"
     "  --config FILE  configuration; else $DROVER_CONFIG, $XDG_CONFIG_HOME/drover/agent.yaml,\n"
     "                 /etc/drover/agent.yaml\n"
@@ -38,6 +46,8 @@ static void agent_release(agent_t *agent) {
     dialer_destroy(&agent->dialer);
     zloop_destroy(&agent->loop);
     bundles_destroy(&agent->bundles);
+    orders_close(agent);
+    notary_close(agent);
     shape_destroy(&agent->shared.shapes);
     journal_close(&agent->journal);
     keyfile_destroy(&agent->sign_key);
@@ -122,6 +132,8 @@ static void on_missing(void *context, size_t cluster, const agent_config_tenant_
 
 static status_t open_rooms(agent_t *agent, error_t *err) {
     CLEANUP(free_p) char *bundle_dir = NULL;
+    CLEANUP(free_p) char *papers_dir = NULL;
+    CLEANUP(free_p) char *orders_dir = NULL;
     agent->cluster_count = agent_config_cluster_count(agent->config);
     agent->leases = calloc(agent->cluster_count, sizeof *agent->leases);
     agent->loop = zloop_new();
@@ -132,7 +144,11 @@ static status_t open_rooms(agent_t *agent, error_t *err) {
     TRY(journal_open(agent->config->state, &agent->journal, err));
     TRY(make_folder(agent, "shapes", &agent->texts_dir, err));
     TRY(make_folder(agent, "bundles", &bundle_dir, err));
-    TRY(bundles_new(bundle_dir, agent->config, &agent->bundles, err));
+    TRY(make_folder(agent, "papers", &papers_dir, err));
+    TRY(make_folder(agent, "orders", &orders_dir, err));
+    TRY(notary_open(agent, papers_dir, err));
+    TRY(orders_open(agent, orders_dir, err));
+    TRY(bundles_new(bundle_dir, agent->keeper, &agent->bundles, err));
     agent->shared.config = agent->config;
     agent->shared.texts_dir = agent->texts_dir;
     crew_attach(agent);
@@ -173,6 +189,12 @@ static status_t serve(const char *config_path, error_t *err) {
 int main(int argc, char **argv) {
     if (argc == 2 && strcmp(argv[1], BACKUP_WORKER_WORD) == 0) {
         return backup_worker_main();
+    }
+    if (argc > 1 && strcmp(argv[1], "enroll") == 0) {
+        return enroll_main(argc - 2, argv + 2);
+    }
+    if (argc > 1 && strcmp(argv[1], "orders") == 0) {
+        return orders_list_main(argc - 2, argv + 2);
     }
     const char *config_path = NULL;
     for (int i = 1; i < argc; i++) {

@@ -4,6 +4,7 @@
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/crypto/hash.h"
+#include "common/trust/proof.h"
 #include "common/wire/codec.h"
 #include "common/wire/field.h"
 
@@ -27,9 +28,30 @@ static status_t copy_terms(run_job_t *what, const Drover__Terms *terms, error_t 
     what->accept_data_loss = terms->accept_data_loss;
     what->prune_keep_us = terms->prune_keep_us;
     what->prune_keep_count = terms->prune_keep_count;
+    what->order_digest = field_digest(terms->order_digest);
+    what->ticket = field_digest(terms->ticket);
     TRY(copy_text(&what->application, terms->application, err));
     TRY(copy_text(&what->recovery_kind, terms->recovery_kind, err));
     return copy_text(&what->recovery_reason, terms->recovery_reason, err);
+}
+
+/* The bytes, which the warrant judges; the wave is for reports, should it come to nothing. */
+static status_t copy_proof(run_job_t *what, ProtobufCBinaryData bytes, error_t *err) {
+    proof_t proof;
+    error_t ignored = {0};
+    if (bytes.len == 0) {
+        return STATUS_OK;
+    }
+    what->proof = malloc(bytes.len);
+    if (what->proof == NULL) {
+        return error_set(err, ERROR_NO_MEMORY, "out of memory for a job");
+    }
+    memcpy(what->proof, bytes.data, bytes.len);
+    what->proof_size = bytes.len;
+    if (proof_decode(bytes.data, bytes.len, &proof, &ignored) == STATUS_OK) {
+        what->order_wave = proof.wave;
+    }
+    return STATUS_OK;
 }
 
 static status_t copy_job(run_job_t *what, const Drover__JobBatch *batch, const Drover__Job *job,
@@ -45,6 +67,7 @@ static status_t copy_job(run_job_t *what, const Drover__JobBatch *batch, const D
     what->token = (fence_token_t){.epoch = (int64_t)batch->epoch,
                                   .incarnation = field_ident(batch->incarnation),
                                   .attempt = what->attempt};
+    TRY(copy_proof(what, job->proof, err));
     TRY(copy_text(&what->tenant_name, job->tenant_name, err));
     return copy_text(&what->database, job->database, err);
 }
@@ -102,6 +125,17 @@ static status_t recruit(agent_t *agent, const Drover__JobBatch *batch, const Dro
     return STATUS_OK;
 }
 
+/* A batch that no coordinator signed is one of our own (agent/takeback.c): what stands in it for a
+ * ticket is the take-back that set it off. On the wire there is none without a signer. */
+static void set_sender(run_t *run, const sign_public_t *signer) {
+    static const sign_public_t nobody;
+    run->what.coordinator = *signer;
+    if (sign_public_equal(signer, &nobody)) {
+        run->what.take_back = run->what.ticket;
+        run->what.ticket = (digest_t){{0}};
+    }
+}
+
 static journal_job_t journal_entry(const Drover__JobBatch *batch, const Drover__Job *job,
                                    const crew_batch_t *from) {
     const Drover__Terms *terms = batch->terms[job->terms];
@@ -114,6 +148,7 @@ static journal_job_t journal_entry(const Drover__JobBatch *batch, const Drover__
         .state = JOB_ACCEPTED,
         .keep_open = terms->keep_open,
         .order = hash_of(HASH_ORDER, from->payload, from->payload_size),
+        .signer = from->signer,
         .payload = from->payload,
         .payload_size = from->payload_size,
     };
@@ -132,6 +167,7 @@ status_t crew_accept(agent_t *agent, const crew_batch_t *from, error_t *err) {
         TRY(journal_accept(agent->journal, &entry, &known, err));
         if (!known) {
             TRY(recruit(agent, from->batch, job, &run, err));
+            set_sender(run, &from->signer);
         }
     }
     agent->must_commit = true;
@@ -149,6 +185,7 @@ static status_t resume(const journal_job_t *job, void *context, error_t *err) {
     status_t status = recruit(agent, batch, batch->jobs[job->index], &run, err);
     drover__job_batch__free_unpacked(batch, NULL);
     if (status == STATUS_OK) {
+        set_sender(run, &job->signer);
         run->machine.state = (job_state_t)job->state;
         run->machine.tries = job->tries;
         run->machine.cancelled = job->cancelled;

@@ -1,5 +1,6 @@
 /* reports.c: see reports.h. */
 #include "agent/reports.h"
+#include "agent/results.h"
 #include "common/base/clock.h"
 #include "common/base/failpoint.h"
 #include "common/wire/bounds.h"
@@ -91,10 +92,14 @@ static status_t keep(agent_t *agent, const run_t *run, const Drover__Report *wir
     }
     (void)drover__report__pack(wire, bytes);
     arrange(agent, wire);
+    bool counts = wire->final && run->main_action;
     return journal_report(
         agent->journal,
-        &(journal_report_t){
-            .number = wire->number, .attempt = run->what.attempt, .bytes = bytes, .size = size},
+        &(journal_report_t){.number = wire->number,
+                            .attempt = run->what.attempt,
+                            .bytes = bytes,
+                            .size = size,
+                            .result = counts ? results_outcome((job_outcome_t)wire->outcome) : 0},
         err);
 }
 
@@ -140,6 +145,8 @@ status_t reports_add(agent_t *agent, const run_t *run, const run_report_t *repor
     wire.step = (Drover__Step)report->step;
     wire.outcome = (Drover__Outcome)report->outcome;
     wire.final = final;
+    wire.order = field_of_digest(&run->what.order_digest);
+    wire.wave = run->what.order_wave;
     wire.started_us = report->started_us;
     wire.finished_us = report->finished_us;
     wire.retries = run->machine.tries;
@@ -204,6 +211,7 @@ typedef struct batch {
     size_t count;
     size_t bytes;
     bool full;
+    results_t results;
 } batch_t;
 
 static status_t take_report(const journal_report_t *report, void *context, error_t *err) {
@@ -219,25 +227,38 @@ static status_t take_report(const journal_report_t *report, void *context, error
     }
     batch->reports[batch->count++] = wire;
     batch->bytes += report->size;
-    return STATUS_OK;
+    bool fits = true;
+    status_t status = results_add(&batch->results, wire, report->result, &fits, err);
+    if (!fits) { /* the first of the next batch */
+        drover__report__free_unpacked(wire, NULL);
+        batch->count--;
+        batch->full = true;
+    }
+    return status;
 }
 
 static void batch_free(batch_t *batch) {
     for (size_t i = 0; i < batch->count; i++) {
         drover__report__free_unpacked(batch->reports[i], NULL);
     }
+    results_free(&batch->results);
 }
 
-static status_t send_batch(agent_t *agent, const batch_t *batch, error_t *err) {
+static status_t send_batch(agent_t *agent, batch_t *batch, error_t *err) {
     Drover__Reports wire = DROVER__REPORTS__INIT;
+    ProtobufCBinaryData results[WIRE_RESULTS];
+    results_signer_t signer = {.fleet = keeper_view(agent->keeper, 0).trust->fleet,
+                               .secret = keyfile_sign_secret(agent->sign_key)};
     Drover__Report *reports[BATCH_REPORTS];
     CLEANUP(buffer_free) buffer_t sealed = {0};
     memcpy(reports, batch->reports, batch->count * sizeof reports[0]);
     wire.state = field_of_ident(journal_state(agent->journal));
     wire.reports = reports;
     wire.n_reports = batch->count;
-    TRY(codec_seal(DROVER__KIND__KIND_REPORTS, &wire.base, keyfile_sign_secret(agent->sign_key),
-                   &sealed, err));
+    TRY(results_sign(&batch->results, &signer, results, err));
+    wire.results = results;
+    wire.n_results = batch->results.count;
+    TRY(codec_seal(DROVER__KIND__KIND_REPORTS, &wire.base, signer.secret, &sealed, err));
     TRY(dialer_send(agent->dialer, sealed.data, sealed.size, err));
     agent->sent_report = batch->reports[batch->count - 1]->number;
     FAILPOINT("agent.reports.sent");

@@ -243,7 +243,7 @@ static status_t parse_word(parser_t *parser, const char *word) {
 static status_t check_complete(const parser_t *parser) {
     const command_input_t *input = parser->input;
     const command_t *command = command_chosen(input);
-    if (command->child_count > 0) {
+    if (command->run == NULL) {
         return refuse(parser, NULL, "a command is expected");
     }
     for (size_t i = 0; i < command->argument_count; i++) {

@@ -62,7 +62,7 @@ struct command {
     size_t example_count;
     const command_t *children;
     size_t child_count;
-    command_run_t run; /* NULL where there are children */
+    command_run_t run; /* NULL where one of its children must be named */
     bool hidden;       /* not in help, reference or completion */
 };
 

@@ -20,7 +20,7 @@ void command_usage(command_path_t path, buffer_t *out) {
     const command_t *command = last_of(path);
     print_path(path, out);
     if (command->child_count > 0) {
-        buffer_text(out, " COMMAND");
+        buffer_text(out, command->run == NULL ? " COMMAND" : " [COMMAND]");
     }
     for (size_t i = 0; i < command->argument_count; i++) {
         const command_argument_t *argument = &command->arguments[i];
@@ -103,8 +103,8 @@ void command_help(command_path_t path, buffer_t *out) {
                       command->examples[i].line, command->examples[i].what);
     }
     if (path.depth == 1) {
-        buffer_text(out, "\nExit codes: 0 done, 1 error, 2 usage, 3 rollout failed, 4 paused or a "
-                         "yes is needed,\n5 timed out, 6 unreachable.\n");
+        buffer_text(out, "\nExit codes: 0 done, 1 error, 2 usage, 3 rollout failed, 4 paused, or a "
+                         "yes or a signature\nis needed, 5 timed out, 6 unreachable.\n");
     }
 }
 
@@ -192,7 +192,7 @@ void command_reference(const command_t *root, buffer_t *out) {
     buffer_text(out,
                 "\n## Exit codes\n\n| code | meaning |\n|---|---|\n| 0 | done |\n| 1 | error |\n"
                 "| 2 | usage or configuration |\n| 3 | the rollout failed |\n| 4 | paused, or a "
-                "yes is needed |\n| 5 | timed out |\n| 6 | unreachable |\n");
+                "yes or a signature is needed |\n| 5 | timed out |\n| 6 | unreachable |\n");
     for (size_t i = 0; i < root->child_count; i++) {
         const command_t *items[] = {root, &root->children[i]};
         reference_command((command_path_t){.items = items, .depth = 2}, out);

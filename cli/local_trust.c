@@ -53,6 +53,11 @@ static status_t load_previous(const command_input_t *input, const trust_paper_t 
 status_t handle_trust_show(const command_input_t *input, error_t *err) {
     CLEANUP(trust_paper_free) trust_paper_t paper = {0};
     CLEANUP(trust_paper_free) trust_paper_t previous = {0};
+    if (command_argument(input, 0) == NULL) {
+        return command_text(input, "previous") == NULL
+                   ? remote_trust_show(input, err)
+                   : error_set(err, ERROR_USAGE, "drover trust show: --previous goes with a FILE");
+    }
     TRY(trust_paper_load(command_argument(input, 0), &paper, err));
     TRY(load_previous(input, &paper, &previous, err));
     return local_trust_show(input, &paper, &previous, err);

@@ -1,4 +1,4 @@
-/* local_trust.h: what the commands of 'drover trust' share; none of it asks a coordinator. */
+/* local_trust.h: what the commands of 'drover trust' share. */
 #ifndef DROVER_CLI_LOCAL_TRUST_H
 #define DROVER_CLI_LOCAL_TRUST_H
 
@@ -20,6 +20,9 @@ int64_t local_trust_now_us(void);
 /* ERROR_INVALID where something stands at the path: no trust file or folder of keys is replaced by
  * one that does not follow it. */
 MUST_CHECK status_t local_trust_is_new(const char *path, error_t *err);
+
+/* 'show' without a file: the one that the coordinator goes by (remote_trust.c). */
+MUST_CHECK status_t remote_trust_show(const command_input_t *input, error_t *err);
 
 /* 'init --solo': keys and a signed trust file for one person (local_trust_solo.c). */
 MUST_CHECK status_t local_trust_solo(const command_input_t *input, error_t *err);

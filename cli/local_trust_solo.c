@@ -1,6 +1,6 @@
 /*
- * local_trust_solo.c: drover trust init --solo: a root, a release and an operator key for one
- * person, and a trust file signed by that root, in a folder that appears whole or not at all.
+ * local_trust_solo.c: drover trust init --solo: every key that a fleet of one person needs, and a
+ * trust file signed by its root, in a folder that appears whole or not at all.
  */
 #include "cli/local_trust.h"
 #include "cli/output.h"
@@ -16,10 +16,17 @@ enum { PATH_ROOM = 4096 };
 typedef struct solo_key {
     const char *file;
     key_kind_t kind;
+    const char *name; /* NULL: the person's */
 } solo_key_t;
 
-static const solo_key_t KEYS[] = {
-    {"root.key", KEY_ROOT}, {"release.key", KEY_RELEASE}, {"operator.key", KEY_OPERATOR}};
+/* A curve key is the transport key of the row before it. */
+static const solo_key_t KEYS[] = {{"root.key", KEY_ROOT, NULL},
+                                  {"release.key", KEY_RELEASE, NULL},
+                                  {"operator.key", KEY_OPERATOR, NULL},
+                                  {"operator.curve", KEY_CURVE, NULL},
+                                  {"coordinator.key", KEY_COORDINATOR, "coordinator"},
+                                  {"coordinator.curve", KEY_CURVE, "coordinator"},
+                                  {"recovery.key", KEY_RECOVERY, NULL}};
 enum { KEY_COUNT = sizeof KEYS / sizeof KEYS[0] };
 
 static const char TRUST_NAME[] = "fleet.trust";
@@ -78,7 +85,7 @@ static status_t make_folder(const char *out, solo_t *solo, error_t *err) {
 static status_t add_roles(trust_draft_t *draft, trust_key_t *key, error_t *err) {
     int first = key->use == TRUST_RELEASE ? ROLE_RELEASE : ROLE_VIEWER;
     int last = key->use == TRUST_RELEASE ? ROLE_RELEASE : ROLE_ROLLBACK;
-    if (key->use == TRUST_ROOT) {
+    if (key->use != TRUST_RELEASE && key->use != TRUST_OPERATOR) {
         return STATUS_OK;
     }
     for (int role = first; role <= last; role++) {
@@ -97,20 +104,40 @@ static status_t add_roles(trust_draft_t *draft, trust_key_t *key, error_t *err) 
     return STATUS_OK;
 }
 
+/* Those that belong offline. */
+static bool is_locked(key_kind_t kind) {
+    return kind == KEY_ROOT || kind == KEY_RECOVERY;
+}
+
+/* Put a key into the trust file. *row is the one before, then the new one. */
+static status_t name_key(trust_draft_t *draft, const key_public_t *public, key_kind_t kind,
+                         trust_key_t **row, error_t *err) {
+    if (kind == KEY_RECOVERY) { /* opens backups: nothing that a trust file rules */
+        return STATUS_OK;
+    }
+    if (kind == KEY_CURVE) {
+        memcpy((*row)->curve, public->bytes, sizeof(*row)->curve);
+        return STATUS_OK;
+    }
+    TRY(trust_draft_key(draft, public, row, err));
+    return add_roles(draft, *row, err);
+}
+
 static status_t make_keys(const command_input_t *input, const solo_t *solo,
                           const passphrase_t *passphrase, trust_draft_t *draft, error_t *err) {
     char path[PATH_ROOM + 32];
-    const char *name = command_text(input, "name");
+    const char *given = command_text(input, "name");
+    const char *person = given != NULL ? given : "me";
+    trust_key_t *row = NULL;
     for (size_t i = 0; i < KEY_COUNT; i++) {
-        const keyfile_new_t what = {.path = path_in(solo, KEYS[i].file, "", path),
-                                    .kind = KEYS[i].kind,
-                                    .name = name != NULL ? name : "me",
-                                    .passphrase = KEYS[i].kind == KEY_ROOT ? passphrase : NULL};
+        const solo_key_t *key = &KEYS[i];
+        const keyfile_new_t what = {.path = path_in(solo, key->file, "", path),
+                                    .kind = key->kind,
+                                    .name = key->name != NULL ? key->name : person,
+                                    .passphrase = is_locked(key->kind) ? passphrase : NULL};
         key_public_t public;
-        trust_key_t *key = NULL;
         TRY(keyfile_create(&what, &public, err));
-        TRY(trust_draft_key(draft, &public, &key, err));
-        TRY(add_roles(draft, key, err));
+        TRY(name_key(draft, &public, key->kind, &row, err));
     }
     return STATUS_OK;
 }
@@ -161,8 +188,8 @@ status_t local_trust_solo(const command_input_t *input, error_t *err) {
     }
     solo.made = false;
     TRY(local_trust_show(input, &paper, &none, err));
-    output_say("%s holds root.key, release.key, operator.key and fleet.trust: move root.key to a "
-               "medium that stays offline",
+    output_say("%s holds fleet.trust and its keys: move root.key and recovery.key to a medium that "
+               "stays offline, coordinator.key and coordinator.curve to the coordinator's host",
                out);
     return STATUS_OK;
 }

@@ -174,6 +174,7 @@ static const char *colour_of(const char *state) {
         {"stopped", "yellow"},     {"reverting", "yellow"},    {"waiting", "yellow"},
         {"outstanding", "yellow"}, {"stale", "yellow"},        {"running", "cyan"},
         {"dispatched", "cyan"},    {"open", "cyan"},           {"soaking", "cyan"},
+        {"fresh", "green"},        {"expires soon", "yellow"}, {"expired", "red"},
     };
     for (size_t i = 0; i < sizeof COLOURS / sizeof COLOURS[0]; i++) {
         if (strcmp(COLOURS[i].word, state) == 0) {

@@ -8,6 +8,7 @@
 #define DROVER_CLI_PLAN_H
 
 #include "cli/output.h"
+#include "common/config/rollout_spec.h"
 
 /* Append it: head, each wave with its tenants, who is passed over, refused, left out, the scripts.
  * brief: without tenants that have work and without scripts. ERROR_NO_MEMORY. */
@@ -23,9 +24,10 @@ MUST_CHECK status_t plan_save(const json_t *plan, const char *path, error_t *err
 
 /* What stands in a file that an order is started from. */
 typedef struct plan_source {
-    char *spec;   /* YAML text */
-    char *bundle; /* digest of what the spec or the plan names by path or digest; or NULL */
-    json_t *plan; /* the saved plan; NULL where the file is a spec */
+    char *spec;           /* YAML text */
+    rollout_spec_t *read; /* what it says */
+    char *bundle;         /* digest of what the spec or the plan names by path or digest; or NULL */
+    json_t *plan;         /* the saved plan; NULL where the file is a spec */
 } plan_source_t;
 
 /*

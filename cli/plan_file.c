@@ -24,6 +24,9 @@ status_t plan_save(const json_t *plan, const char *path, error_t *err) {
 void plan_source_free(plan_source_t *source) {
     free(source->spec);
     free(source->bundle);
+    if (source->read != NULL) {
+        rollout_spec_destroy(&source->read);
+    }
     json_decref(source->plan);
     *source = (plan_source_t){0};
 }
@@ -37,6 +40,18 @@ static status_t copy_text(const char *text, char **ret_copy, error_t *err) {
     return STATUS_OK;
 }
 
+/* Its problems are printed with their lines. */
+static status_t read_spec(const yaml_text_t *text, plan_source_t *source, error_t *err) {
+    problems_t problems = {0};
+    if (rollout_spec_parse(text, &problems, &source->read, err) != STATUS_OK) {
+        if (problems.count > 0) {
+            problems_print(&problems, stderr);
+        }
+        return STATUS_ERROR;
+    }
+    return STATUS_OK;
+}
+
 static status_t take_plan(const char *path, json_t *plan, plan_source_t *ret_source, error_t *err) {
     const char *spec = document_text(plan, "spec");
     const char *bundle = document_text(plan, "bundle");
@@ -46,6 +61,8 @@ static status_t take_plan(const char *path, json_t *plan, plan_source_t *ret_sou
     }
     TRY(copy_text(spec, &ret_source->spec, err));
     TRY(bundle[0] != '\0' ? copy_text(bundle, &ret_source->bundle, err) : STATUS_OK);
+    const yaml_text_t text = {.name = path, .bytes = spec, .size = strlen(spec)};
+    TRY(read_spec(&text, ret_source, err));
     ret_source->plan = json_incref(plan);
     return STATUS_OK;
 }
@@ -60,19 +77,12 @@ static status_t bundle_of_path(const char *path, char **ret_digest, error_t *err
 
 static status_t take_spec(const char *path, const buffer_t *bytes, plan_source_t *ret_source,
                           error_t *err) {
-    CLEANUP(rollout_spec_destroy_p) rollout_spec_t *spec = NULL;
-    problems_t problems = {0};
     const yaml_text_t text = {.name = path, .bytes = buffer_string(bytes), .size = bytes->size};
-    if (rollout_spec_parse(&text, &problems, &spec, err) != STATUS_OK) {
-        if (problems.count > 0) {
-            problems_print(&problems, stderr);
-        }
-        return STATUS_ERROR;
-    }
-    if (strchr(spec->bundle, '/') != NULL) {
-        TRY(bundle_of_path(spec->bundle, &ret_source->bundle, err));
-    }
-    return copy_text(buffer_string(bytes), &ret_source->spec, err);
+    TRY(read_spec(&text, ret_source, err));
+    TRY(copy_text(buffer_string(bytes), &ret_source->spec, err));
+    return strchr(ret_source->read->bundle, '/') != NULL
+               ? bundle_of_path(ret_source->read->bundle, &ret_source->bundle, err)
+               : STATUS_OK;
 }
 
 status_t plan_open(const char *path, plan_source_t *ret_source, error_t *err) {

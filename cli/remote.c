@@ -7,6 +7,7 @@
 #include "common/config/find.h"
 #include "common/crypto/keyfile.h"
 #include "common/crypto/random.h"
+#include "common/trust/trust_file.h"
 #include "common/wire/asker.h"
 
 #include <string.h>
@@ -22,6 +23,7 @@ struct remote {
     passphrase_t *passphrase;
     keyfile_t *sign;
     keyfile_t *curve;
+    trust_t *pin; /* NULL: the configuration names none */
     asker_t *asker;
     output_t output;
     uint32_t number; /* of the last question */
@@ -54,6 +56,17 @@ static status_t open_key(remote_t *self, const command_input_t *input, keyfile_o
     return keyfile_open(&what, ret_key, err);
 }
 
+static status_t open_pin(const char *path, trust_t **ret_pin, error_t *err) {
+    CLEANUP(document_destroy_p) document_t *paper = NULL;
+    if (path == NULL) {
+        return STATUS_OK;
+    }
+    TRY(trust_file_read(path, &paper, err));
+    return trust_pin(paper, ret_pin, err) == STATUS_OK
+               ? STATUS_OK
+               : error_context(err, "taking %.120s as the pin", path);
+}
+
 status_t remote_open(const command_input_t *input, remote_t **ret_remote, error_t *err) {
     CLEANUP(remote_destroy_p) remote_t *self = calloc(1, sizeof *self);
     if (self == NULL) {
@@ -67,6 +80,7 @@ status_t remote_open(const command_input_t *input, remote_t **ret_remote, error_
                  &self->sign, err));
     TRY(open_key(self, input, (keyfile_open_t){.path = self->config->keys.curve, .kind = KEY_CURVE},
                  &self->curve, err));
+    TRY(open_pin(self->config->trust.root, &self->pin, err));
     TRY(transport_start(err));
     const transport_options_t options = {
         .endpoint = self->config->coordinator.address,
@@ -86,6 +100,7 @@ void remote_destroy(remote_t **self_p) {
     keyfile_destroy(&self->sign);
     keyfile_destroy(&self->curve);
     keyfile_passphrase_destroy(&self->passphrase);
+    trust_destroy(&self->pin);
     if (self->config != NULL) {
         cli_config_destroy(&self->config);
     }
@@ -95,6 +110,30 @@ void remote_destroy(remote_t **self_p) {
 
 output_t remote_output(const remote_t *self) {
     return self->output;
+}
+
+const sign_public_t *remote_key(const remote_t *self) {
+    return keyfile_sign_public(self->sign);
+}
+
+const char *remote_key_name(const remote_t *self) {
+    return keyfile_public(self->sign)->name;
+}
+
+const trust_t *remote_pin(const remote_t *self) {
+    return self->pin;
+}
+
+const char *remote_address(const remote_t *self) {
+    return self->config->coordinator.address;
+}
+
+const uint8_t *remote_curve(const remote_t *self) {
+    return self->config->coordinator.curve_key;
+}
+
+status_t remote_sign(const remote_t *self, document_t *paper, error_t *err) {
+    return document_sign(paper, keyfile_sign_secret(self->sign), err);
 }
 
 FILE *remote_talk(const remote_t *self) {
@@ -231,7 +270,7 @@ static status_t ask_pages(remote_t *self, const remote_list_t *list, json_t *arg
         if (enough || cut) {
             output_say("the first %lld rows; there are more: raise --limit", (long long)list->most);
         }
-        if (enough || cut || page.next == NULL) {
+        if (enough || cut || page.next == NULL || list->head) {
             *ret_document = TAKE(whole);
             return STATUS_OK;
         }
@@ -256,6 +295,25 @@ status_t remote_ask(remote_t *self, const char *verb, json_t *arguments, json_t 
                     error_t *err) {
     const remote_list_t all = {.verb = verb};
     return remote_ask_list(self, &all, arguments, ret_document, err);
+}
+
+status_t remote_ask_pages(remote_t *self, const char *verb, json_t *arguments, remote_page_fn *fn,
+                          void *context, error_t *err) {
+    CLEANUP(document_release) json_t *owned = NULL;
+    TRY(document_made(arguments, &owned, err));
+    for (int i = 0; i < PAGES_MAX; i++) {
+        CLEANUP(page_free) page_t page = {0};
+        TRY(ask_page(self, verb, owned, &page, err));
+        TRY(fn(context, page.document, err));
+        if (page.next == NULL) {
+            return STATUS_OK;
+        }
+        bool stands_still = strcmp(page.next, document_text(owned, "after")) == 0;
+        if (stands_still || json_object_set_new(owned, "after", json_string(page.next)) != 0) {
+            break;
+        }
+    }
+    return error_set(err, ERROR_WIRE_INVALID, "%s: the answer's pages do not end", verb);
 }
 
 status_t remote_order(remote_t *self, const char *verb, json_t *arguments, json_t **ret_document,

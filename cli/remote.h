@@ -12,13 +12,16 @@
 
 #include "cli/output.h"
 #include "common/base/cleanup.h"
+#include "common/crypto/keytext.h"
 #include "common/migration/bundle.h"
+#include "common/trust/trust.h"
 
 typedef struct remote remote_t;
 
 /*
  * Read the configuration (find.h), open both keys, asking for a passphrase where one is locked.
- * Connects when first asked. ERROR_CONFIG_MISSING, ERROR_CONFIG_INVALID, ERROR_KEY_FILE.
+ * Connects when first asked. ERROR_CONFIG_MISSING, ERROR_CONFIG_INVALID, ERROR_KEY_FILE; of the
+ * trust file that the configuration pins: as trust_file_read and trust_pin.
  */
 MUST_CHECK status_t remote_open(const command_input_t *input, remote_t **ret_remote, error_t *err);
 void remote_destroy(remote_t **self_p);
@@ -49,10 +52,28 @@ typedef struct remote_list {
     const char *verb;
     const char *rows; /* name of the document's array */
     int64_t most;
+    bool head; /* the first page alone, whatever follows it */
 } remote_list_t;
 
 MUST_CHECK status_t remote_ask_list(remote_t *self, const remote_list_t *list, json_t *arguments,
                                     json_t **ret_document, error_t *err);
+
+/* The same page by page, for answers that are too large to be held at once. */
+typedef status_t remote_page_fn(void *context, const json_t *page, error_t *err);
+MUST_CHECK status_t remote_ask_pages(remote_t *self, const char *verb, json_t *arguments,
+                                     remote_page_fn *fn, void *context, error_t *err);
+
+/* The operator's key, and the trust file that the configuration pins; NULL: none. Borrowed. */
+const sign_public_t *remote_key(const remote_t *self);
+const char *remote_key_name(const remote_t *self);
+const trust_t *remote_pin(const remote_t *self);
+
+/* Where the coordinator listens, and its transport key: what an invitation tells a new host. */
+const char *remote_address(const remote_t *self);
+const uint8_t *remote_curve(const remote_t *self);
+
+/* Sign as the operator. As document_sign. */
+MUST_CHECK status_t remote_sign(const remote_t *self, document_t *paper, error_t *err);
 
 /* Send a bundle in chunks, from where the coordinator says that it stands, until it is complete. */
 MUST_CHECK status_t remote_push(remote_t *self, const bundle_t *bundle, json_t **ret_document,

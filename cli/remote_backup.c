@@ -8,14 +8,13 @@ static json_t *name_and_reason(const command_input_t *input) {
     return json_pack("{s:s*}", "reason", command_text(input, "reason"));
 }
 
-/* Run an order that needs no plan. */
-static status_t run_order(const command_input_t *input, const order_t *order, json_t *arguments,
+static status_t run_order(const command_input_t *input, const order_way_t *way, json_t *arguments,
                           json_t *more, error_t *err) {
     CLEANUP(document_release) json_t *owned = arguments;
     CLEANUP(document_release) json_t *extras = more;
     CLEANUP(remote_destroy_p) remote_t *remote = NULL;
     TRY(remote_open(input, &remote, err));
-    return order_run(remote, input, order, TAKE(owned), TAKE(extras), err);
+    return order_run(remote, input, way, TAKE(owned), TAKE(extras), err);
 }
 
 /* Exactly one of --select and --tenant. */
@@ -30,9 +29,10 @@ static status_t check_whose(const command_input_t *input, error_t *err) {
 }
 
 status_t handle_backup_create(const command_input_t *input, error_t *err) {
-    const order_t order = {.start_verb = "backup.create"};
+    const order_way_t way = {
+        .verb = "backup.create", .kind = ORDER_BACKUP, .plan_kind = "backup", .quiet = true};
     TRY(check_whose(input, err));
-    return run_order(input, &order,
+    return run_order(input, &way,
                      json_pack("{s:s*,s:s*,s:s*}", "select", command_text(input, "select"),
                                "tenant", command_text(input, "tenant"), "application",
                                command_text(input, "application")),
@@ -90,10 +90,11 @@ status_t handle_backup_show(const command_input_t *input, error_t *err) {
 }
 
 status_t handle_backup_check(const command_input_t *input, error_t *err) {
-    const order_t order = {.start_verb = "backup.check"};
+    const order_way_t way = {
+        .verb = "backup.check", .kind = ORDER_BACKUP, .plan_kind = "backup_check", .quiet = true};
     json_t *arguments = json_pack("{s:s,s:s*}", "backup", command_argument(input, 0), "tenant",
                                   command_text(input, "tenant"));
-    return run_order(input, &order, arguments, name_and_reason(input), err);
+    return run_order(input, &way, arguments, name_and_reason(input), err);
 }
 
 /* Ask with the backup before one's eyes: which tenant, taken when. */
@@ -119,12 +120,16 @@ status_t handle_backup_restore(const command_input_t *input, error_t *err) {
     CLEANUP(buffer_free) buffer_t question = {0};
     TRY(remote_open(input, &remote, err));
     TRY(restore_question(remote, input, &question, err));
-    const order_t order = {.start_verb = "backup.restore", .question = buffer_string(&question)};
+    const order_way_t way = {.verb = "backup.restore",
+                             .kind = ORDER_RESTORE,
+                             .plan_kind = "restore",
+                             .question = buffer_string(&question),
+                             .quiet = true};
     json_t *more = name_and_reason(input);
     if (command_switch(input, "accept-data-loss")) {
         (void)json_object_set_new(more, "accept_data_loss", json_true());
     }
-    return order_run(remote, input, &order,
+    return order_run(remote, input, &way,
                      json_pack("{s:s,s:s*}", "backup", command_argument(input, 0), "tenant",
                                command_text(input, "tenant")),
                      more, err);
@@ -166,12 +171,13 @@ static status_t dry_run(const command_input_t *input, error_t *err) {
 }
 
 status_t handle_backup_prune(const command_input_t *input, error_t *err) {
-    const order_t order = {.plan_verb = "backup.prune_plan",
-                           .start_verb = "backup.prune",
-                           .brief = true,
-                           .loose = true};
+    const order_way_t way = {.verb = "backup.prune",
+                             .kind = ORDER_PRUNE,
+                             .plan_kind = "prune",
+                             .list_verb = "backup.prune_plan",
+                             .brief = true};
     if (command_switch(input, "dry-run")) {
         return dry_run(input, err);
     }
-    return run_order(input, &order, prune_arguments(input), name_and_reason(input), err);
+    return run_order(input, &way, prune_arguments(input), name_and_reason(input), err);
 }

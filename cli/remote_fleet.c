@@ -1,4 +1,5 @@
-/* remote_fleet.c: drover tenants, tenant show, agents, clusters, history, audit log. */
+/* remote_fleet.c: drover coordinator, tenants, tenant show, agents, clusters, history, audit log.
+ */
 #include "cli/handlers.h"
 #include "cli/moment.h"
 #include "cli/remote.h"
@@ -166,6 +167,62 @@ status_t handle_tenant_show(const command_input_t *input, error_t *err) {
                                       : show_tenant(&output, document, err);
 }
 
+/* "no", "all", or the applications that are. */
+static status_t put_held(json_t *shown, const json_t *document, error_t *err) {
+    const json_t *applications = document_at(document, "held_applications");
+    CLEANUP(buffer_free) buffer_t text = {0};
+    for (size_t i = 0; i < json_array_size(applications); i++) {
+        const char *name = json_string_value(json_array_get(applications, i));
+        buffer_format(&text, "%s%s", i > 0 ? ", " : "", name != NULL ? name : "");
+    }
+    if (text.size == 0) {
+        buffer_text(&text, document_flag(document, "held") ? "all" : "no");
+    }
+    TRY(buffer_check(&text, err));
+    return json_object_set_new(shown, "held", json_string(buffer_string(&text))) == 0
+               ? STATUS_OK
+               : no_memory(err);
+}
+
+static status_t show_coordinator(const output_t *output, const json_t *document, error_t *err) {
+    static const output_column_t PAIRS[] = {{"CATALOG", "catalog", COLUMN_TEXT},
+                                            {"ITS CLOCK", "now_us", COLUMN_TIME},
+                                            {"TRUST FILE", "trust.version", COLUMN_NUMBER},
+                                            {"EXPIRES", "trust.expires_us", COLUMN_TIME},
+                                            {"FRESHNESS", "trust.freshness", COLUMN_STATE},
+                                            {"HELD", "held", COLUMN_TEXT},
+                                            {"OPEN ROLLOUTS", "open_rollouts", COLUMN_NUMBER},
+                                            {"AGENTS", "agents", COLUMN_NUMBER},
+                                            {"CLUSTERS", "clusters", COLUMN_NUMBER},
+                                            {"TENANTS", "tenants", COLUMN_NUMBER}};
+    const output_view_t pairs = {OUTPUT_COLUMNS(PAIRS)};
+    const char *freshness = document_text(document, "trust.freshness");
+    CLEANUP(buffer_free) buffer_t text = {0};
+    CLEANUP(document_release) json_t *shown = json_copy((json_t *)(uintptr_t)document);
+    if (shown == NULL) {
+        return no_memory(err);
+    }
+    TRY(put_held(shown, document, err));
+    output_pairs(output, &pairs, shown, &text);
+    TRY(output_flush(&text, stdout, err));
+    if (strcmp(freshness, "fresh") != 0) {
+        output_say("WARNING: the trust file %s: 'drover trust renew' writes the next one, for the "
+                   "root holders to sign",
+                   strcmp(freshness, "expired") == 0 ? "has expired" : freshness);
+    }
+    return STATUS_OK;
+}
+
+status_t handle_coordinator(const command_input_t *input, error_t *err) {
+    CLEANUP(remote_destroy_p) remote_t *remote = NULL;
+    CLEANUP(document_release) json_t *document = NULL;
+    TRY(remote_open(input, &remote, err));
+    TRY(remote_ask(remote, "coordinator.show", json_object(), &document, err));
+    const output_t output = remote_output(remote);
+    return output.form == OUTPUT_JSON ? output_write(&output, NULL, document, stdout, err)
+                                      : show_coordinator(&output, document, err);
+}
+
 status_t handle_agents(const command_input_t *input, error_t *err) {
     static const output_column_t COLUMNS[] = {
         {"AGENT", "name", COLUMN_TEXT},           {"CLUSTERS", "clusters", COLUMN_TEXT},
@@ -175,8 +232,8 @@ status_t handle_agents(const command_input_t *input, error_t *err) {
         {"PROTOCOL", "protocol", COLUMN_NUMBER},  {"KEY", "key", COLUMN_ID},
         {"PROBLEM", "problem", COLUMN_TEXT}};
     const output_view_t view = {OUTPUT_COLUMNS(COLUMNS), .rows = "agents",
-                                .empty = "no agent was ever seen: is one running, and its key in "
-                                         "the coordinator's peers file?"};
+                                .empty = "no agent was ever seen: 'drover agents pending' lists "
+                                         "those that ask"};
     return show_list(input, "agents.list", &view, err);
 }
 

@@ -30,10 +30,13 @@ static status_t check_line(const command_input_t *input, error_t *err) {
 }
 
 status_t handle_rollback(const command_input_t *input, error_t *err) {
-    const order_t order = {.plan_verb = "rollback.plan",
-                           .start_verb = "rollback.start",
-                           .sql = command_switch(input, "no-sql") ? ORDER_SQL_HIDDEN
-                                                                  : ORDER_SQL_SHOWN};
+    bool restores = strcmp(command_text(input, "method"), "restore") == 0;
+    const order_way_t way = {.verb = "rollback.start",
+                             .kind = restores ? ORDER_RESTORE : ORDER_ROLLBACK,
+                             .plan_kind = restores ? "restore" : "undo",
+                             .plan_verb = "rollback.plan",
+                             .sql = command_switch(input, "no-sql") ? ORDER_SQL_HIDDEN
+                                                                    : ORDER_SQL_SHOWN};
     CLEANUP(remote_destroy_p) remote_t *remote = NULL;
     TRY(check_line(input, err));
     TRY(remote_open(input, &remote, err));
@@ -43,7 +46,7 @@ status_t handle_rollback(const command_input_t *input, error_t *err) {
         (void)json_object_set_new(more, "accept_data_loss", json_true());
     }
     return order_run(
-        remote, input, &order,
+        remote, input, &way,
         json_pack("{s:s*,s:s*,s:s*,s:s*,s:s*,s:s}", "rollout", command_argument(input, 0), "select",
                   command_text(input, "select"), "to", command_text(input, "to"), "application",
                   command_text(input, "application"), "bundle", command_text(input, "bundle"),
@@ -76,7 +79,10 @@ static status_t only_application(remote_t *remote, json_t **ret_name, error_t *e
 }
 
 status_t handle_baseline(const command_input_t *input, error_t *err) {
-    const order_t order = {.plan_verb = "baseline.plan", .start_verb = "baseline.start"};
+    const order_way_t way = {.verb = "baseline.start",
+                             .kind = ORDER_BASELINE,
+                             .plan_kind = "baseline",
+                             .plan_verb = "baseline.plan"};
     const char *application = command_text(input, "application");
     const char *bundle = command_text(input, "bundle");
     CLEANUP(remote_destroy_p) remote_t *remote = NULL;
@@ -91,7 +97,7 @@ status_t handle_baseline(const command_input_t *input, error_t *err) {
         TRY(only_application(remote, &only, err));
         bundle = json_string_value(only);
     }
-    return order_run(remote, input, &order,
+    return order_run(remote, input, &way,
                      json_pack("{s:s,s:s,s:s}", "select", command_text(input, "select"), "at",
                                command_text(input, "at"), "bundle", bundle),
                      json_pack("{s:s*,s:s*}", "name", command_text(input, "name"), "reason",

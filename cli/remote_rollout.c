@@ -1,5 +1,4 @@
-/* remote_rollout.c: drover rollout plan|start|watch|status|list|failures|pause|resume|stop|retry.
- */
+/* remote_rollout.c: drover rollout plan|start|watch|status|list|failures. */
 #include "cli/handlers.h"
 #include "cli/order.h"
 #include "cli/plan.h"
@@ -68,12 +67,16 @@ status_t handle_rollout_start(const command_input_t *input, error_t *err) {
     /* nobody is there to read a plan where --yes is given for a spec: the start says what it does
      */
     bool unread = command_switch(input, "yes") && source.plan == NULL;
-    const order_t order = {.plan_verb = unread ? NULL : "rollout.plan",
-                           .start_verb = "rollout.start",
-                           .plan = source.plan,
-                           .sql = ORDER_SQL_HIDDEN,
-                           .brief = true};
-    return order_run(remote, input, &order,
+    const order_way_t way = {.verb = "rollout.start",
+                             .kind = ORDER_ROLLOUT,
+                             .plan_kind = "forward",
+                             .plan_verb = "rollout.plan",
+                             .spec = source.read,
+                             .plan = source.plan,
+                             .quiet = unread,
+                             .sql = ORDER_SQL_HIDDEN,
+                             .brief = true};
+    return order_run(remote, input, &way,
                      json_pack("{s:s,s:s*,s:o*}", "spec", source.spec, "bundle",
                                bundle_of(input, &source), "look", look_of(input)),
                      json_pack("{s:s*,s:s*}", "name", command_text(input, "name"), "reason",
@@ -238,81 +241,4 @@ status_t handle_rollout_failures(const command_input_t *input, error_t *err) {
     const output_t output = remote_output(remote);
     return output.form == OUTPUT_JSON ? output_write(&output, NULL, document, stdout, err)
                                       : show_failures(remote, status, document, err);
-}
-
-/* What pause, resume, stop and retry answer. */
-static status_t show_turn(remote_t *remote, const json_t *answer, error_t *err) {
-    const output_t output = remote_output(remote);
-    CLEANUP(buffer_free) buffer_t text = {0};
-    char id[OUTPUT_ID_SIZE];
-    int64_t in_flight = document_number(answer, "in_flight");
-    if (output.form == OUTPUT_JSON) {
-        return output_write(&output, NULL, answer, stdout, err);
-    }
-    buffer_text(&text, "rollout ");
-    output_escape(document_text(answer, "name"), &text);
-    buffer_format(&text, " (%s) is ", standing_id(answer, id));
-    output_state(&output, document_text(answer, "state"), &text);
-    if (document_text(answer, "reason")[0] != '\0') {
-        buffer_text(&text, ": ");
-        output_escape(document_text(answer, "reason"), &text);
-    }
-    if (document_at(answer, "retried") != NULL) {
-        buffer_format(&text, "; %" PRId64 " tenants are tried again",
-                      document_number(answer, "retried"));
-    }
-    if (in_flight > 0) {
-        buffer_format(&text, "; %" PRId64 " jobs are in hand", in_flight);
-    }
-    buffer_text(&text, "\n");
-    return output_flush(&text, stdout, err);
-}
-
-/* Give the order, then show what came of it or wait. */
-static status_t turn(const command_input_t *input, const char *verb, json_t *arguments, bool waits,
-                     error_t *err) {
-    CLEANUP(document_release) json_t *owned = arguments;
-    CLEANUP(remote_destroy_p) remote_t *remote = NULL;
-    CLEANUP(document_release) json_t *answer = NULL;
-    watch_options_t options = {0};
-    TRY(waits ? watch_options_of(input, &options, err) : STATUS_OK);
-    TRY(remote_open(input, &remote, err));
-    TRY(remote_order(remote, verb, TAKE(owned), &answer, err));
-    if (waits && command_switch(input, "wait")) {
-        return watch_rollout(remote, document_text(answer, "rollout"), &options, err);
-    }
-    return show_turn(remote, answer, err);
-}
-
-static json_t *turn_arguments(const command_input_t *input) {
-    return json_pack("{s:s,s:s*}", "rollout", command_argument(input, 0), "reason",
-                     command_text(input, "reason"));
-}
-
-status_t handle_rollout_pause(const command_input_t *input, error_t *err) {
-    return turn(input, "rollout.pause", turn_arguments(input), false, err);
-}
-
-status_t handle_rollout_resume(const command_input_t *input, error_t *err) {
-    return turn(input, "rollout.resume", turn_arguments(input), true, err);
-}
-
-status_t handle_rollout_stop(const command_input_t *input, error_t *err) {
-    return turn(input, "rollout.stop", turn_arguments(input), false, err);
-}
-
-status_t handle_rollout_retry(const command_input_t *input, error_t *err) {
-    CLEANUP(document_release)
-    json_t *arguments = json_pack("{s:s}", "rollout", command_argument(input, 0));
-    CLEANUP(document_release) json_t *tenants = json_array();
-    size_t count = 0;
-    for (const char *name = NULL; (name = command_nth(input, "tenant", count)) != NULL; count++) {
-        if (json_array_append_new(tenants, json_string(name)) != 0) {
-            return error_set(err, ERROR_INVALID, "--tenant: a name that is no UTF-8");
-        }
-    }
-    if (count > 0 && json_object_set(arguments, "tenants", tenants) != 0) {
-        return error_set(err, ERROR_NO_MEMORY, "no memory for an order");
-    }
-    return turn(input, "rollout.retry", TAKE(arguments), true, err);
 }

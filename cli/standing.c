@@ -155,10 +155,29 @@ void standing_failures(const json_t *status, size_t most, buffer_t *out) {
     }
 }
 
+/* What keeps the whole rollout back: a hold, an order past its end. Of signatures that are wanted
+ * the advice tells. */
+static void put_awaits(const json_t *status, buffer_t *out) {
+    size_t index = 0;
+    const json_t *await = NULL;
+    json_array_foreach(document_at(status, "awaits"), index, await) {
+        const char *kind = document_text(await, "kind");
+        if (strcmp(kind, "release") != 0 && strcmp(kind, "order") != 0) {
+            continue;
+        }
+        buffer_text(out, "waits: ");
+        output_escape(document_text(await, "reason"), out);
+        buffer_text(out, "\n  HINT: ");
+        output_escape(document_text(await, "command"), out);
+        buffer_text(out, "\n");
+    }
+}
+
 void standing_blockers(const json_t *status, buffer_t *out) {
     const char *hint = "";
     size_t index = 0;
     const json_t *cluster = NULL;
+    put_awaits(status, out);
     json_array_foreach(document_at(status, "clusters"), index, cluster) {
         int64_t ready = document_number(cluster, "ready");
         int64_t in_flight = document_number(cluster, "in_flight");
@@ -213,6 +232,32 @@ status_t standing_show(const output_t *output, const json_t *status, buffer_t *o
     return buffer_check(out, err);
 }
 
+/* The wave whose turn has come and that nothing opens yet, or NULL. */
+static const json_t *awaiting(const json_t *status) {
+    size_t index = 0;
+    const json_t *wave = NULL;
+    json_array_foreach(document_at(status, "waves"), index, wave) {
+        if (strcmp(document_text(wave, "state"), "awaiting") == 0) {
+            return wave;
+        }
+    }
+    return NULL;
+}
+
+/* Whose signature is wanted. */
+static void put_signing(const json_t *status, const char *id, buffer_t *out) {
+    const json_t *wave = awaiting(status);
+    if (strcmp(document_text(status, "state"), "planned") == 0) {
+        buffer_format(out, "  drover rollout approve %s     show its order, and sign it, too\n",
+                      id);
+    }
+    if (wave != NULL) {
+        buffer_format(out, "  drover rollout approve %s --wave '", id);
+        output_escape(document_text(wave, "name"), out);
+        buffer_text(out, "'    open that wave by an approval\n");
+    }
+}
+
 void standing_advice(const json_t *status, buffer_t *out) {
     const char *state = document_text(status, "state");
     char id[OUTPUT_ID_SIZE];
@@ -220,6 +265,7 @@ void standing_advice(const json_t *status, buffer_t *out) {
     bool failures = document_count(status, "failures") > 0;
     bool forward = strcmp(document_text(status, "kind"), "forward") == 0;
     bool touched = document_number(status, "touched") > 0;
+    put_signing(status, id, out);
     if (failures) {
         buffer_format(out, "  drover rollout failures %s    what failed, tenant by tenant\n", id);
     }
@@ -334,6 +380,11 @@ void standing_block(const output_t *output, const json_t *status, standing_room_
         put_fitting(buffer_string(&line), room.width, out);
     }
     CLEANUP(buffer_free) buffer_t failures = {0};
+    if (awaiting(status) != NULL) {
+        buffer_text(&failures, "waits: ");
+        output_escape(document_text(status, "reason"), &failures);
+        buffer_text(&failures, "\n");
+    }
     standing_blockers(status, &failures);
     standing_failures(status, GROUPS - 1, &failures);
     int left = room.lines > 8 ? GROUPS - 1 : 1;
@@ -380,9 +431,13 @@ void standing_changes(const json_t *status, standing_told_t *told, buffer_t *out
     for (size_t i = 0; i < waves && i < STANDING_WAVES; i++) {
         tell_wave(status, i, told, out);
     }
-    if (strcmp(told->state, state) != 0) {
+    bool waits = awaiting(status) != NULL;
+    /* why a wave waits may change while nothing else does */
+    if (strcmp(told->state, state) != 0 ||
+        (waits && strncmp(told->reason, reason, sizeof told->reason - 1) != 0)) {
         char id[OUTPUT_ID_SIZE];
         (void)snprintf(told->state, sizeof told->state, "%s", state);
+        (void)snprintf(told->reason, sizeof told->reason, "%s", reason);
         buffer_text(out, "rollout ");
         output_escape(document_text(status, "name"), out);
         buffer_format(out, " (%s) ", standing_id(status, id));

@@ -44,10 +44,11 @@ void standing_block(const output_t *output, const json_t *status, standing_room_
                     buffer_t *out);
 
 /* What was told last; zeroed is nothing yet. */
-enum { STANDING_WAVES = 256, STANDING_STATE_SIZE = 16 };
+enum { STANDING_WAVES = 256, STANDING_STATE_SIZE = 16, STANDING_REASON_SIZE = 1024 };
 
 typedef struct standing_told {
     char state[STANDING_STATE_SIZE];
+    char reason[STANDING_REASON_SIZE];
     struct {
         char state[STANDING_STATE_SIZE];
         int64_t failed;

@@ -74,6 +74,8 @@ static const command_t KEY_COMMANDS[] = {
 
 static const command_argument_t TRUST_SPEC_ARGUMENT[] = {{.name = "SPEC", .help = "trust spec, a YAML file; none with --solo", .optional = true}};
 static const command_argument_t TRUST_FILE[] = {{.name = "FILE", .help = "trust file, signed or not"}};
+static const command_argument_t TRUST_SHOW_ARGUMENT[] = {{.name = "FILE", .help = "trust file, signed or not; default the one that the coordinator goes by", .optional = true}};
+static const command_argument_t TRUST_PUBLISH_ARGUMENT[] = {{.name = "FILE", .help = "complete trust files, by ascending version", .repeats = true}};
 static const command_argument_t TRUST_KEY_ARGUMENTS[] = {{.name = "FILE", .help = "trust file, signed or not"}, {.name = "KEY", .help = "public key file; its kind and name are taken from it"}};
 static const command_argument_t TRUST_WHO_ARGUMENTS[] = {{.name = "FILE", .help = "trust file, signed or not"}, {.name = "WHO", .help = "a name, for all its keys, or how one key begins, 8 digits at least"}};
 static const command_argument_t TRUST_ROLE_ARGUMENTS[] = {{.name = "FILE", .help = "trust file, signed or not"}, {.name = "ROLE", .help = "viewer, operator, approver, admin, rollback or release"}};
@@ -124,10 +126,11 @@ static const command_example_t TRUST_ADD_EXAMPLES[] = {{"drover trust add v1.tru
 static const command_example_t TRUST_REVOKE_EXAMPLES[] = {{"drover trust revoke v1.trust bob --reason \"laptop stolen\" --out v2.trust", "Take all of bob's keys out"}};
 static const command_example_t TRUST_ROTATE_EXAMPLES[] = {{"drover trust rotate v1.trust --revoke carol --add carol2.root.pub --reason \"key lost\" --out v2.trust", "Replace a root key that was lost"}};
 static const command_example_t TRUST_VERIFY_EXAMPLES[] = {{"drover trust verify --pin v1.trust v2.trust v3.trust", "Follow the chain from the pin to version 3"}};
+static const command_example_t TRUST_PUBLISH_EXAMPLES[] = {{"drover trust publish v2.trust v3.trust", "Bring a fleet that goes by version 1 to version 3"}};
 static const command_t TRUST_COMMANDS[] = {
     {.name = "init", .summary = "write the first trust file of a fleet", COMMAND_ARGUMENTS(TRUST_SPEC_ARGUMENT), COMMAND_FLAGS(TRUST_INIT_FLAGS), COMMAND_EXAMPLES(TRUST_INIT_EXAMPLES), .run = handle_trust_init,
      .text = "From a SPEC the file is an unsigned draft. With --solo it is signed by the new root key."},
-    {.name = "show", .summary = "show who may sign what, until when, and who signed the file", COMMAND_ARGUMENTS(TRUST_FILE), COMMAND_FLAGS(TRUST_SHOW_FLAGS), .run = handle_trust_show},
+    {.name = "show", .summary = "show who may sign what, until when, and who signed the file", COMMAND_ARGUMENTS(TRUST_SHOW_ARGUMENT), COMMAND_FLAGS(TRUST_SHOW_FLAGS), .run = handle_trust_show},
     {.name = "sign", .summary = "add a root key's signature to a trust file", COMMAND_ARGUMENTS(TRUST_FILE), COMMAND_FLAGS(TRUST_SIGN_FLAGS), COMMAND_EXAMPLES(TRUST_SIGN_EXAMPLES), .run = handle_trust_sign,
      .text = "Shows exactly what is being signed, and asks. From version 2 on --previous is needed: what changes is\nshown, and both files' root holders sign."},
     {.name = "add", .summary = "add a key, or give one more roles", COMMAND_ARGUMENTS(TRUST_KEY_ARGUMENTS), COMMAND_FLAGS(TRUST_ADD_FLAGS), COMMAND_EXAMPLES(TRUST_ADD_EXAMPLES), .run = handle_trust_add, .text = AMENDS},
@@ -137,6 +140,8 @@ static const command_t TRUST_COMMANDS[] = {
     {.name = "renew", .summary = "write the next version with a later end", COMMAND_ARGUMENTS(TRUST_FILE), COMMAND_FLAGS(TRUST_RENEW_FLAGS), .run = handle_trust_renew, .text = AMENDS},
     {.name = "verify", .summary = "follow a chain of trust files from a pin", COMMAND_ARGUMENTS(TRUST_NEXT_ARGUMENTS), COMMAND_FLAGS(TRUST_VERIFY_FLAGS), COMMAND_EXAMPLES(TRUST_VERIFY_EXAMPLES), .run = handle_trust_verify,
      .text = "Checks each file as an agent would: fleet, version, dates, and the root signatures of both files.\nFails where the newest has expired."},
+    {.name = "publish", .summary = "hand trust files to the coordinator, and so to the agents", COMMAND_ARGUMENTS(TRUST_PUBLISH_ARGUMENT), COMMAND_EXAMPLES(TRUST_PUBLISH_EXAMPLES), .run = handle_trust_publish,
+     .text = "Each must follow the one that the coordinator goes by, and be signed by the root thresholds of both.\nIt takes effect at once: connections of keys that it takes out end."},
 };
 
 static const command_argument_t SPEC_ARGUMENT[] = {{.name = "SPEC", .help = "rollout spec, a YAML file"}};
@@ -165,19 +170,28 @@ static const command_example_t START_EXAMPLES[] = {
     {"drover rollout start rollout.yaml --look --wait", "The same, and see that those at the target really are"},
     {"drover rollout start rollout.plan --wait --timeout 1h --yes", "Start exactly what was approved, from CI"}};
 static const command_example_t RETRY_EXAMPLES[] = {{"drover rollout retry 1f3a --tenant acme --wait", "Try one tenant again once its data is mended"}};
+static const command_flag_t APPROVE_FLAGS[] = {
+    {.name = "wave", .kind = FLAG_TEXT, .value = "WAVE", .help = "open this wave, by its name or number, rather than sign the order"}};
+static const command_example_t APPROVE_EXAMPLES[] = {
+    {"drover rollout approve 1f3a", "Show the order that waits for signatures, ask, and add one"},
+    {"drover rollout approve 1f3a --wave rest", "Open a wave that waits for an approval"}};
 static const command_t ROLLOUT_COMMANDS[] = {
     {.name = "plan", .summary = "show what a spec would do to whom", COMMAND_ARGUMENTS(SPEC_ARGUMENT), COMMAND_FLAGS(PLAN_FLAGS), COMMAND_EXAMPLES(PLAN_EXAMPLES), .run = handle_rollout_plan,
      .text = "Shows each wave, each tenant from which version to which, the scripts, and what would be refused.\nNothing is changed. Tenants are passed over by inventory, whose age is shown: they are not\nlooked at unless --look or the spec's look says so."},
-    {.name = "start", .summary = "start a rollout", COMMAND_ARGUMENTS(PLAN_ARGUMENT), COMMAND_FLAGS(START_FLAGS), COMMAND_EXAMPLES(START_EXAMPLES), .run = handle_rollout_start,
-     .text = "Shows the plan's summary and asks first. A saved plan is started only if it would be the same plan\nnow, and so is one that was confirmed.\nWith --look, tenants that inventory has at the target are visited too: their identity, ledger and\nschema are compared; one that stands elsewhere is brought to the target, one that drifted is refused.\n" WAITS},
+    {.name = "start", .summary = "sign and start a rollout", COMMAND_ARGUMENTS(PLAN_ARGUMENT), COMMAND_FLAGS(START_FLAGS), COMMAND_EXAMPLES(START_EXAMPLES), .run = handle_rollout_start,
+     .text = "Shows the plan's summary and asks first, then signs the order with the operator's key. The plan that\nwas shown is the one that is started. Where the trust file wants more people to sign, the rollout is\nkept, the command ends with exit code 4, and 'rollout approve' adds their signatures.\nWith --look, tenants that inventory has at the target are visited too: their identity, ledger and\nschema are compared; one that stands elsewhere is brought to the target, one that drifted is refused.\n" WAITS},
+    {.name = "approve", .summary = "add a signature to a rollout's order, or open one of its waves", COMMAND_ARGUMENTS(ONE_ROLLOUT), COMMAND_FLAGS(APPROVE_FLAGS), COMMAND_EXAMPLES(APPROVE_EXAMPLES), .run = handle_rollout_approve,
+     .text = "Shows exactly what is being signed, and asks; with -o json all tenants stand there. Ends with exit\ncode 4 while more signatures are wanted."},
     {.name = "watch", .summary = "follow a rollout until it ends or is paused", COMMAND_ARGUMENTS(MAYBE_ROLLOUT), COMMAND_FLAGS(WATCH_FLAGS), .run = handle_rollout_watch,
      .text = "Exit codes are those of 'rollout start --wait'. Ctrl-C ends the watch with exit code 1; the rollout\ngoes on."},
     {.name = "status", .summary = "show where a rollout stands", COMMAND_ARGUMENTS(MAYBE_ROLLOUT), .run = handle_rollout_status},
     {.name = "list", .summary = "list rollouts", COMMAND_FLAGS(LIST_FLAGS), .run = handle_rollout_list},
     {.name = "failures", .summary = "show what failed, where and why", COMMAND_ARGUMENTS(MAYBE_ROLLOUT), COMMAND_FLAGS(FAILURES_FLAGS), .run = handle_rollout_failures},
     {.name = "pause", .summary = "start nothing more until it is resumed", COMMAND_ARGUMENTS(ONE_ROLLOUT), COMMAND_FLAGS(REASON_FLAGS), .run = handle_rollout_pause},
-    {.name = "resume", .summary = "go on with a paused rollout, accepting what failed so far", COMMAND_ARGUMENTS(ONE_ROLLOUT), COMMAND_FLAGS(RESUME_FLAGS), .run = handle_rollout_resume},
-    {.name = "stop", .summary = "finish the steps in hand and start nothing more", COMMAND_ARGUMENTS(ONE_ROLLOUT), COMMAND_FLAGS(REASON_FLAGS), .run = handle_rollout_stop},
+    {.name = "resume", .summary = "go on with a paused rollout, accepting what failed so far", COMMAND_ARGUMENTS(ONE_ROLLOUT), COMMAND_FLAGS(RESUME_FLAGS), .run = handle_rollout_resume,
+     .text = "Past a spent error budget the next wave opens by an approval only: it is signed along, where the\noperator's key may approve waves."},
+    {.name = "stop", .summary = "finish the steps in hand and start nothing more", COMMAND_ARGUMENTS(ONE_ROLLOUT), COMMAND_FLAGS(REASON_FLAGS), .run = handle_rollout_stop,
+     .text = "The stop is signed: agents obey it whatever the coordinator does. Where no order can be had it goes\nout all the same, by the coordinator alone."},
     {.name = "retry", .summary = "try failed tenants again", COMMAND_ARGUMENTS(ONE_ROLLOUT), COMMAND_FLAGS(RETRY_FLAGS), COMMAND_EXAMPLES(RETRY_EXAMPLES), .run = handle_rollout_retry},
     {.name = "report", .summary = "print a rollout's full record", COMMAND_ARGUMENTS(MAYBE_ROLLOUT), COMMAND_FLAGS(REPORT_FLAGS), .run = handle_rollout_report,
      .text = "Markdown, with times in UTC, for the ticket of the change; with -o json everything as JSON."},
@@ -250,8 +264,81 @@ static const command_flag_t AUDIT_FLAGS[] = {
     {.name = "until", .kind = FLAG_TEXT, .value = "TIME", .help = "before this time"},
     {.name = "zone", .kind = FLAG_TEXT, .value = "ZONE", .default_text = "local", .help = "zone of the times, given and shown: local, UTC, or a name as in Europe/Lisbon"}, LIMIT};
 static const command_example_t AUDIT_EXAMPLES[] = {{"drover audit log --tenant acme --since 2h --zone UTC", "What was done to a tenant in the last two hours"}};
+static const command_flag_t AUDIT_EXPORT_FLAGS[] = {
+    {.name = "since", .kind = FLAG_TEXT, .value = "TIME", .help = "leave out what began before, but no trust file, card or order; as for 'audit log'"},
+    {.name = "out", .kind = FLAG_TEXT, .value = "FILE", .help = "write it here rather than to stdout"}};
+static const command_argument_t AUDIT_FILE_ARGUMENT[] = {{.name = "FILE", .help = "an export; - is stdin"}};
+static const command_flag_t AUDIT_VERIFY_FLAGS[] = {
+    {.name = "root", .kind = FLAG_TEXT, .value = "TRUSTFILE", .required = true, .help = "the trust file that was pinned first: all that is taken on trust"},
+    {.name = "since-head", .kind = FLAG_TEXT, .value = "FILE", .help = "a head or an export from before; its last head must be in the log still"}};
+static const command_example_t AUDIT_EXPORT_EXAMPLES[] = {{"drover audit export --out fleet.audit", "Everything that proves what was done, by whose order"}};
+static const command_example_t AUDIT_VERIFY_EXAMPLES[] = {
+    {"drover audit verify fleet.audit --root v1.trust", "Check it on a host that has neither key nor network"},
+    {"drover audit verify fleet.audit --root v1.trust --since-head monday.head", "And that nothing was cut off since monday"}};
 static const command_t AUDIT_COMMANDS[] = {
     {.name = "log", .summary = "show who did what, when, from where, with what result", COMMAND_FLAGS(AUDIT_FLAGS), COMMAND_EXAMPLES(AUDIT_EXAMPLES), .run = handle_audit_log},
+    {.name = "export", .summary = "write out what proves what was done", COMMAND_FLAGS(AUDIT_EXPORT_FLAGS), COMMAND_EXAMPLES(AUDIT_EXPORT_EXAMPLES), .run = handle_audit_export,
+     .text = "JSON lines: trust files, cards, orders, jobs, reports, results, recovery points and the audit log,\nas they were signed. docs/audit.md says what each holds."},
+    {.name = "head", .summary = "print the audit log's signed head", .run = handle_audit_head,
+     .text = "One line of JSON. Kept where the coordinator cannot reach it, it shows later whether the log's end\nwas cut off: see 'drover audit verify --since-head'."},
+    {.name = "verify", .summary = "check an export, offline", COMMAND_ARGUMENTS(AUDIT_FILE_ARGUMENT), COMMAND_FLAGS(AUDIT_VERIFY_FLAGS), COMMAND_EXAMPLES(AUDIT_VERIFY_EXAMPLES), .run = handle_audit_verify,
+     .text = "Names the first link that does not hold, by its line, and fails. Asks no coordinator."},
+};
+
+static const command_flag_t FLEET_FLAGS[] = {
+    {.name = "application", .kind = FLAG_TEXT, .value = "NAME", .help = "of this application alone; default all"},
+    {.name = "order", .kind = FLAG_TEXT, .value = "FILE", .help = "keep the signed order here; if it is there, add a signature to it"}};
+#define SEVERAL "Where several people must sign, the first one gives --order FILE and hands FILE on: each of the\nothers signs it with the same command, the last one's carries it out."
+static const command_t FLEET_COMMANDS[] = {
+    {.name = "hold", .summary = "start nothing forward anywhere, by a signed order", COMMAND_FLAGS(FLEET_FLAGS), .run = handle_fleet_hold,
+     .text = "What is in hand finishes, and what takes back may still run. Asks first. Only a release of the same\nscope or of all ends it.\n" SEVERAL},
+    {.name = "release", .summary = "end a hold", COMMAND_FLAGS(FLEET_FLAGS), .run = handle_fleet_release, .text = "Asks first.\n" SEVERAL},
+};
+
+static const command_argument_t ORDER_ARGUMENT[] = {{.name = "DIGEST", .help = "of the rollout's order, as 'drover-agent orders' on a host lists it"}};
+#define OFFLINE_FLAGS \
+    OF_ENVIRONMENT, \
+    {.name = "trust", .kind = FLAG_TEXT, .value = "FILE", .help = "trust file that the agents go by; default the one of drover.yaml"}, \
+    {.name = "key", .letter = 'k', .kind = FLAG_TEXT, .value = "FILE", .help = "operator key, with --signer its public half; default the one of drover.yaml"}, \
+    {.name = "signer", .kind = FLAG_TEXT, .value = "COMMAND", .help = "have this sign, without a shell: a digest in hexadecimal on stdin, the signature on stdout"}, \
+    {.name = "expires", .kind = FLAG_DURATION, .value = "TIME", .default_text = "1d", .help = "how long agents take it"}, \
+    {.name = "out", .kind = FLAG_TEXT, .value = "FILE", .required = true, .help = "file to write; if it is there, add a signature to it"}
+static const command_flag_t ORDER_FLAGS[] = {
+    {.name = "application", .letter = 'a', .kind = FLAG_TEXT, .value = "NAME", .required = true, .help = "application of that order"}, OFFLINE_FLAGS};
+static const command_flag_t ORDER_FLEET_FLAGS[] = {APPLICATION, OFFLINE_FLAGS};
+#define CARRY "Asks no coordinator. The file is carried to the agent's host and renamed into the folder orders of its\nstate, as NAME.order. Ends with exit code 4 while others must sign, too."
+static const command_example_t TAKE_BACK_EXAMPLES[] = {{"drover order take-back 9f3c… --application shop --out shop.order", "Have the agents that get the file undo what they did under that order"}};
+static const command_t ORDER_COMMANDS[] = {
+    {.name = "take-back", .summary = "have agents undo what they did under a rollout's order", COMMAND_ARGUMENTS(ORDER_ARGUMENT), COMMAND_FLAGS(ORDER_FLAGS), COMMAND_EXAMPLES(TAKE_BACK_EXAMPLES), .run = handle_order_take_back, .text = CARRY},
+    {.name = "stop", .summary = "have agents stop a rollout's order, or a take-back", COMMAND_ARGUMENTS(ORDER_ARGUMENT), COMMAND_FLAGS(ORDER_FLAGS), .run = handle_order_stop, .text = CARRY},
+    {.name = "hold", .summary = "have agents start nothing forward", COMMAND_FLAGS(ORDER_FLEET_FLAGS), .run = handle_order_hold, .text = CARRY},
+    {.name = "release", .summary = "end a hold", COMMAND_FLAGS(ORDER_FLEET_FLAGS), .run = handle_order_release, .text = CARRY},
+};
+
+static const command_argument_t AGENT_ARGUMENT[] = {{.name = "NAME", .help = "name of the agent"}};
+static const command_argument_t MAYBE_AGENT[] = {{.name = "NAME", .help = "name of the agent; or --request", .optional = true}};
+static const command_flag_t INVITE_FLAGS[] = {
+    {.name = "out", .kind = FLAG_TEXT, .value = "FILE", .required = true, .help = "token to write; a secret: for that host alone"},
+    {.name = "valid", .kind = FLAG_DURATION, .value = "TIME", .default_text = "1d", .help = "how long it may be used, once"}};
+static const command_flag_t ACCEPT_FLAGS[] = {
+    {.name = "request", .kind = FLAG_TEXT, .value = "FILE", .help = "what 'drover-agent enroll --request' wrote"},
+    {.name = "fingerprint", .kind = FLAG_TEXT, .value = "FINGERPRINT", .help = "what the agent's host shows: refuse any other request"},
+    {.name = "valid", .kind = FLAG_DURATION, .value = "TIME", .help = "how long the card holds; default without end"}};
+static const command_flag_t REVOKE_FLAGS[] = {
+    {.name = "reason", .letter = 'm', .kind = FLAG_TEXT, .value = "TEXT", .help = "why; agents and the audit log keep it"},
+    {.name = "revocation", .kind = FLAG_TEXT, .value = "FILE", .help = "keep the signed revocation here; if it is there, add a signature to it"}};
+static const command_example_t INVITE_EXAMPLES[] = {{"drover agents invite db7 --out db7.token", "Let the host db7 ask to be an agent, within a day"}};
+static const command_example_t ACCEPT_EXAMPLES[] = {
+    {"drover agents accept db7", "Show who asks under the name db7, ask, and sign its card"},
+    {"drover agents accept --request db7.request --valid 365d", "The same for a request that came as a file"}};
+static const command_t AGENT_COMMANDS[] = {
+    {.name = "invite", .summary = "make a one-time token with which a host asks to be an agent", COMMAND_ARGUMENTS(AGENT_ARGUMENT), COMMAND_FLAGS(INVITE_FLAGS), COMMAND_EXAMPLES(INVITE_EXAMPLES), .run = handle_agents_invite},
+    {.name = "pending", .summary = "list the hosts that ask to be agents", .run = handle_agents_pending},
+    {.name = "accept", .summary = "sign an agent's card", COMMAND_ARGUMENTS(MAYBE_AGENT), COMMAND_FLAGS(ACCEPT_FLAGS), COMMAND_EXAMPLES(ACCEPT_EXAMPLES), .run = handle_agents_accept,
+     .text = "Compare the fingerprint with what the host itself shows, by telephone say: the name alone proves\nnothing. Ends with exit code 4 while more administrators must sign."},
+    {.name = "reject", .summary = "turn a host's request down", COMMAND_ARGUMENTS(AGENT_ARGUMENT), COMMAND_FLAGS(REASON_FLAGS), .run = handle_agents_reject},
+    {.name = "revoke", .summary = "take an agent's key out", COMMAND_ARGUMENTS(AGENT_ARGUMENT), COMMAND_FLAGS(REVOKE_FLAGS), .run = handle_agents_revoke,
+     .text = "Takes effect at once, on live connections too, and never ends: that host needs a new key to be an\nagent again. Asks first. --reason is required where --revocation names no file that is there.\nWhere several administrators must sign, the first one gives --revocation FILE and hands FILE on: each\nof the others signs it with the same command, the last one's carries it out."},
 };
 
 static const command_argument_t DOC_ARGUMENT[] = {{.name = "WHAT", .help = "cli, completion or rules"}};
@@ -266,13 +353,16 @@ static const command_t COMMANDS[] = {
     {.name = "rollback", .summary = "bring tenants back", COMMAND_ARGUMENTS(ROLLBACK_ARGUMENT), COMMAND_FLAGS(ROLLBACK_FLAGS), COMMAND_EXAMPLES(ROLLBACK_EXAMPLES), .run = handle_rollback,
      .text = "Takes back what a ROLLOUT touched, or brings the tenants of --select back --to a version. Shows its\nplan and asks first, and ends with every named tenant accounted for. A restore that loses rows needs\n--accept-data-loss; --yes does not stand for that.\n" WAITS},
     {.name = "baseline", .summary = "take on tenants that already have a schema", COMMAND_FLAGS(BASELINE_FLAGS), .text = "Writes the ledger of databases that were made without Drover, or are empty. Shows its plan and asks\nfirst.", .run = handle_baseline},
+    {.name = "order", .summary = "sign orders that agents take from a file", COMMAND_CHILDREN(ORDER_COMMANDS)},
+    {.name = "fleet", .summary = "hold the whole fleet, and release it", COMMAND_CHILDREN(FLEET_COMMANDS)},
+    {.name = "coordinator", .summary = "show the coordinator, its trust file, and what is held", .run = handle_coordinator},
     {.name = "tenants", .summary = "list tenants from inventory", COMMAND_FLAGS(TENANTS_FLAGS), .run = handle_tenants},
     {.name = "tenant", .summary = "look at one tenant", COMMAND_CHILDREN(TENANT_COMMANDS)},
-    {.name = "agents", .summary = "list agents", .run = handle_agents},
+    {.name = "agents", .summary = "list agents; invite, accept and revoke them", COMMAND_CHILDREN(AGENT_COMMANDS), .run = handle_agents},
     {.name = "clusters", .summary = "list clusters", .run = handle_clusters},
     {.name = "history", .summary = "show what ran in a tenant, when, by whose order", COMMAND_ARGUMENTS(TENANT_ARGUMENT), COMMAND_FLAGS(HISTORY_FLAGS), .run = handle_history},
     {.name = "backup", .summary = "make, check and use backups", COMMAND_CHILDREN(BACKUP_COMMANDS)},
-    {.name = "audit", .summary = "read the audit log", COMMAND_CHILDREN(AUDIT_COMMANDS)},
+    {.name = "audit", .summary = "read, export and verify the audit log", COMMAND_CHILDREN(AUDIT_COMMANDS)},
     {.name = "version", .summary = "print the version", .run = handle_version},
     {.name = "doc", .summary = "print generated documents", COMMAND_ARGUMENTS(DOC_ARGUMENT), .run = handle_doc, .hidden = true},
 };

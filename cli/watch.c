@@ -145,11 +145,12 @@ static status_t leave(watch_t *watch, error_t *err) {
     char id[OUTPUT_ID_SIZE];
     (void)output_id(watch->rollout, id);
     if (interrupted != 0) {
-        output_say("rollout %s goes on without this watch:\n"
-                   "  drover rollout watch %s    follow it again\n"
-                   "  drover rollout pause %s    start nothing more until it is resumed\n"
-                   "  drover rollout stop %s     finish the steps in hand and end it",
-                   id, id, id, id);
+        output_say("rollout %s goes on without this watch:", id);
+        (void)fprintf(stderr,
+                      "  drover rollout watch %s    follow it again\n"
+                      "  drover rollout pause %s    start nothing more until it is resumed\n"
+                      "  drover rollout stop %s     finish the steps in hand and end it\n",
+                      id, id, id);
         return error_set(err, ERROR_WATCH_ENDED, "rollout %s: no longer watched", id);
     }
     return error_set(err, ERROR_ROLLOUT_TIMEOUT, "rollout %s is still %s", id,

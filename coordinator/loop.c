@@ -7,8 +7,11 @@
 #include "common/crypto/keyfile.h"
 #include "common/crypto/keytext.h"
 #include "common/wire/listener.h"
+#include "coordinator/heads.h"
 #include "coordinator/link/hub.h"
 #include "coordinator/service/service.h"
+#include "coordinator/store/store_audit.h"
+#include "coordinator/trust/roster.h"
 
 #include <inttypes.h>
 #include <signal.h>
@@ -30,6 +33,12 @@ struct loop {
     zap_t *zap;
     store_t *store;
     store_identity_t identity;
+    store_audit_signer_t audit_signer; /* borrowed by the store */
+    int64_t head_kept;                 /* sequence of the signed head that was kept last */
+    keeper_t *keeper;
+    uint64_t changes;        /* keeper_changes, as the table of keys has them */
+    int64_t roster_until_us; /* when somebody in that table ends or begins */
+    int64_t told_expiry_us;  /* boot clock: when the trust file's end was last logged; 0: never */
     hub_t *hub;
     service_t *service;
     listener_t *listener;
@@ -39,34 +48,59 @@ struct loop {
     bool ended;
 };
 
-/* ------------------------------------------------------------------ peers */
+/* ------------------------------------------------------------------ who may connect */
 
-static zap_peer_t peer_from(const peer_t *peer) {
-    zap_peer_t enrolled = {.party = peer->kind == PEER_OPERATOR ? PARTY_OPERATOR : PARTY_AGENT};
-    memcpy(enrolled.key.bytes, peer->curve, sizeof enrolled.key.bytes);
-    memcpy(enrolled.sign.bytes, peer->sign, sizeof enrolled.sign.bytes);
-    (void)snprintf(enrolled.name, sizeof enrolled.name, "%s", peer->name);
-    return enrolled;
+static status_t set_peers(loop_t *self, error_t *err) {
+    roster_t roster = {0};
+    uint64_t changes = keeper_changes(self->keeper);
+    TRY(roster_read(self->keeper, clock_wall_us(), &roster, err));
+    status_t status = zap_set_peers(self->zap, roster.peers, roster.count, err);
+    if (status == STATUS_OK) {
+        self->changes = changes;
+        self->roster_until_us = roster.until_us;
+        log_info("keys admitted", "operators", LOG_NUMBER(roster.operators), "agents",
+                 LOG_NUMBER(roster.agents), "invitations", LOG_NUMBER(roster.newcomers), "left_out",
+                 LOG_NUMBER(roster.left_out));
+    }
+    roster_free(&roster);
+    return status;
 }
 
-static status_t load_peers(loop_t *self, error_t *err) {
-    problems_t problems = {0};
-    CLEANUP(peers_destroy_p) peers_t *peers = NULL;
-    if (peers_load(self->config->peers, &problems, &peers, err) != STATUS_OK) {
-        problems_print(&problems, stderr);
-        return STATUS_ERROR;
+/* Where trust file, cards or invitations changed, or somebody's time came: who left is out at once.
+ * Called with everything committed. */
+static void follow_trust(loop_t *self) {
+    error_t err = {0};
+    if (self->changes == keeper_changes(self->keeper) && clock_wall_us() < self->roster_until_us) {
+        return;
     }
-    size_t count = peers_count(peers);
-    CLEANUP(free_p) zap_peer_t *enrolled = calloc(count + 1, sizeof *enrolled);
-    if (enrolled == NULL) {
-        return error_set(err, ERROR_NO_MEMORY, "out of memory for %zu peers", count);
+    if (hub_is_broken(self->hub, &err)) {
+        return;
     }
-    for (size_t i = 0; i < count; i++) {
-        enrolled[i] = peer_from(peers_at(peers, i));
+    if (set_peers(self, &err) != STATUS_OK) {
+        log_error("keys not admitted anew", &err); /* tried again at the next tick */
+        return;
     }
-    TRY(zap_set_peers(self->zap, enrolled, count, err));
-    log_info("peers loaded", "file", self->config->peers, "peers", LOG_NUMBER(count));
-    return STATUS_OK;
+    hub_peers_changed(self->hub, self->zap);
+}
+
+/* An alarm from a week before the trust file's end, once a day. */
+static void watch_expiry(loop_t *self) {
+    int64_t boot_us = clock_boot_us();
+    trust_view_t view = keeper_view(self->keeper, clock_wall_us());
+    trust_freshness_t freshness = trust_freshness(&view);
+    if (freshness == TRUST_FRESH) {
+        self->told_expiry_us = 0;
+        return;
+    }
+    if (self->told_expiry_us != 0 && boot_us - self->told_expiry_us < TRUST_DAY_US) {
+        return;
+    }
+    char text[CLOCK_TEXT_SIZE];
+    self->told_expiry_us = boot_us;
+    log_warning(
+        freshness == TRUST_EXPIRED ? "trust file expired" : "trust file expires soon", "code",
+        error_code_text(ERROR_TRUST_EXPIRED), "version", LOG_NUMBER(view.trust->version), "expires",
+        clock_text(view.trust->expires_us, text), "hint", error_code_hint(ERROR_TRUST_EXPIRED));
 }
 
 static void on_refused(void *context, const zap_refusal_t *refusal) {
@@ -74,7 +108,7 @@ static void on_refused(void *context, const zap_refusal_t *refusal) {
     bool power_of_two = (refusal->count & (refusal->count - 1)) == 0;
     curve_public_t key;
     error_t none = {0};
-    char z85[Z85_KEY_SIZE] = ""; /* as in the peers file, and in the agent's own log */
+    char z85[Z85_KEY_SIZE] = ""; /* as in the peer's key file, and in its own log */
     if (*refusal->key != '\0' && curve_public_parse(refusal->key, &key, &none) == STATUS_OK) {
         (void)keytext_z85(key.bytes, z85);
     }
@@ -104,6 +138,7 @@ static void on_message(void *context, const listener_message_t *message) {
 static void on_drained(void *context) {
     loop_t *self = context;
     hub_settle(self->hub);
+    follow_trust(self);
 }
 
 static void on_notice(void *context, listener_event_t event, const curve_public_t *key) {
@@ -111,11 +146,47 @@ static void on_notice(void *context, listener_event_t event, const curve_public_
     hub_notice(self->hub, event, key);
 }
 
+/* Where a head was signed since the last time and its row is committed, keep one elsewhere, too. */
+static void keep_head(loop_t *self) {
+    error_t err = {0};
+    audit_head_t head;
+    const char *path = self->config->audit.heads;
+    if (path == NULL || store_in_transaction(self->store) ||
+        store_audit_signed(self->store) == self->head_kept) {
+        return;
+    }
+    self->head_kept = store_audit_signed(self->store); /* a failure is told once */
+    if (store_audit_head(self->store, clock_wall_us(), &head, &err) != STATUS_OK ||
+        heads_append(path, &head, &err) != STATUS_OK) {
+        log_error("signed head of the audit log not kept", &err);
+    }
+}
+
+/* Sign the audit log's last row: what this run wrote cannot be cut off unseen. */
+static void seal_audit(loop_t *self) {
+    error_t err = {0};
+    hub_settle(self->hub);
+    if (hub_is_broken(self->hub, &err) || store_in_transaction(self->store)) {
+        return;
+    }
+    if (store_begin(self->store, &err) != STATUS_OK ||
+        store_audit_seal(self->store, clock_wall_us(), &err) != STATUS_OK ||
+        store_commit(self->store, &err) != STATUS_OK) {
+        store_rollback(self->store);
+        log_error("audit log not signed at its end", &err);
+        return;
+    }
+    keep_head(self);
+}
+
 static int on_tick(zloop_t *zloop, int timer, void *context) {
     (void)zloop;
     (void)timer;
     loop_t *self = context;
     hub_tick(self->hub);
+    follow_trust(self);
+    watch_expiry(self);
+    keep_head(self);
     return go_on(self);
 }
 
@@ -132,11 +203,33 @@ static void begin_drain(loop_t *self, const char *why) {
     log_info("draining", "reason", why);
 }
 
+/* Keep a newer pin, if there is one. */
+static status_t repin(loop_t *self, error_t *err) {
+    TRY(store_begin(self->store, err));
+    TRY(keeper_repin(self->keeper, clock_wall_us(), err));
+    return store_commit(self->store, err);
+}
+
 static void reload(loop_t *self) {
     error_t err = {0};
-    if (load_peers(self, &err) != STATUS_OK) {
-        log_error("peers not reloaded", &err);
+    hub_settle(self->hub);
+    if (hub_is_broken(self->hub, &err)) {
+        return;
     }
+    if (repin(self, &err) != STATUS_OK) {
+        error_t fault = {0};
+        log_error("trust file not read again", &err);
+        store_rollback(self->store);
+        if (keeper_reload(self->keeper, &fault) != STATUS_OK) {
+            log_error("trust file unreadable", &fault);
+        }
+    } else {
+        trust_view_t view = keeper_view(self->keeper, clock_wall_us());
+        log_info("trust file read again", "file", self->config->trust.root, "version",
+                 LOG_NUMBER(view.trust->version));
+    }
+    hub_settle(self->hub);
+    follow_trust(self);
 }
 
 static int on_signal(zloop_t *zloop, zmq_pollitem_t *item, void *context) {
@@ -196,6 +289,36 @@ static status_t open_keys(loop_t *self, error_t *err) {
     return keyfile_open(&curve, &self->curve, err);
 }
 
+static status_t open_keeper(loop_t *self, error_t *err) {
+    keeper_options_t options = {.root = self->config->trust.root,
+                                .environment = self->config->environment,
+                                .order_life_us = self->config->order_life_us};
+    TRY(store_begin(self->store, err));
+    TRY(keeper_new(self->store, &options, clock_wall_us(), &self->keeper, err));
+    TRY(store_commit(self->store, err));
+    trust_view_t view = keeper_view(self->keeper, clock_wall_us());
+    char fleet[IDENT_TEXT_SIZE];
+    log_info("trust file loaded", "file", self->config->trust.root, "fleet",
+             ident_text(&view.trust->fleet, fleet), "version", LOG_NUMBER(view.trust->version));
+    watch_expiry(self);
+    return STATUS_OK;
+}
+
+/* Heads are signed from here on; a file for them that cannot be written is told at once. */
+static status_t open_audit(loop_t *self, error_t *err) {
+    audit_head_t head;
+    const char *path = self->config->audit.heads;
+    self->audit_signer = (store_audit_signer_t){.secret = keyfile_sign_secret(self->sign),
+                                                .key = *keyfile_sign_public(self->sign),
+                                                .identity = self->identity};
+    store_audit_sign_with(self->store, &self->audit_signer);
+    TRY(store_audit_head(self->store, clock_wall_us(), &head, err));
+    if (path != NULL && heads_append(path, &head, err) != STATUS_OK) {
+        return error_context(err, "keeping the audit log's head");
+    }
+    return STATUS_OK;
+}
+
 static status_t open_catalog(loop_t *self, error_t *err) {
     store_options_t options = {.catalog = self->config->catalog,
                                .bundles = self->config->bundles,
@@ -203,15 +326,19 @@ static status_t open_catalog(loop_t *self, error_t *err) {
                                .now_us = clock_wall_us()};
     TRY(store_open(&options, &self->store, err));
     TRY(store_start(self->store, &self->identity, err));
+    TRY(open_audit(self, err));
+    TRY(open_keeper(self, err));
     hub_options_t hub = {.config = self->config,
                          .store = self->store,
                          .identity = self->identity,
-                         .sign = keyfile_sign_secret(self->sign)};
+                         .sign = keyfile_sign_secret(self->sign),
+                         .keeper = self->keeper};
     return hub_new(&hub, &self->hub, err);
 }
 
 static status_t open_service(loop_t *self, error_t *err) {
-    service_options_t options = {.inventory_late_us = self->config->inventory_stale_us,
+    service_options_t options = {.keeper = self->keeper,
+                                 .inventory_late_us = self->config->inventory_stale_us,
                                  .rollouts = (uint32_t)self->config->limits.rollouts};
     self->service = service_new(self->store, hub_engine(self->hub), &options);
     if (self->service == NULL) {
@@ -262,9 +389,9 @@ status_t loop_open(const loop_options_t *options, loop_t **ret_loop, error_t *er
     self->signals = -1;
     TRY(open_keys(self, err));
     TRY(zap_new(self->zloop, on_refused, self, &self->zap, err));
-    TRY(load_peers(self, err));
     TRY(open_catalog(self, err));
     TRY(open_service(self, err));
+    TRY(set_peers(self, err));
     TRY(open_listener(self, err));
     TRY(open_signals(self, err));
     *ret_loop = TAKE(self);
@@ -279,6 +406,7 @@ void loop_close(loop_t **self_p) {
     listener_destroy(&self->listener);
     service_destroy(&self->service);
     hub_destroy(&self->hub);
+    keeper_destroy(&self->keeper);
     store_destroy(&self->store);
     zap_destroy(&self->zap);
     zloop_destroy(&self->zloop);
@@ -305,6 +433,7 @@ status_t loop_run(loop_t *self, error_t *err) {
         }
         (void)go_on(self);
     }
+    seal_audit(self);
     log_info("stopped", "endpoint", loop_endpoint(self));
     return hub_is_broken(self->hub, err) ? STATUS_ERROR : STATUS_OK;
 }

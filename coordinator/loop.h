@@ -7,7 +7,6 @@
 
 #include "common/base/cleanup.h"
 #include "common/config/coordinator_config.h"
-#include "common/config/peers.h"
 
 typedef struct loop loop_t;
 
@@ -16,9 +15,11 @@ typedef struct loop_options {
 } loop_options_t;
 
 /*
- * Open keys, peers, catalog and socket, in this order: nothing is bound before the catalog is ours.
+ * Open keys, catalog, trust file and socket, in this order: nothing is bound before the catalog is
+ * ours, and nobody is let in before the trust file says whom.
  * The signals SIGTERM, SIGINT and SIGHUP must be blocked already (loop_block_signals), before any
- * thread was started. KEY_FILE, CONFIG_INVALID, STORE_LOCKED and kin, ADDRESS_IN_USE.
+ * thread was started. KEY_FILE, STORE_LOCKED and kin, TRUST_…,
+ * ADDRESS_IN_USE.
  */
 MUST_CHECK status_t loop_open(const loop_options_t *options, loop_t **ret_loop, error_t *err);
 void loop_close(loop_t **self_p);
@@ -30,8 +31,8 @@ MUST_CHECK status_t loop_block_signals(error_t *err);
 const char *loop_endpoint(const loop_t *self);
 
 /* Serve until a signal ends it. SIGTERM and SIGINT drain (nothing new is dispatched, what is
- * committed is sent, at most timeouts.drain_us), a second one stops at once; SIGHUP reads the peers
- * again. An error is a catalog that could no longer be read. */
+ * committed is sent, at most timeouts.drain_us), a second one stops at once; SIGHUP reads the
+ * trust file that was given by hand again. An error is a catalog that could no longer be read. */
 MUST_CHECK status_t loop_run(loop_t *self, error_t *err);
 
 #endif

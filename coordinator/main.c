@@ -19,7 +19,7 @@ static const char HELP[] =
     "  --version      the version\n"
     "\n"
     "SIGTERM and SIGINT drain: nothing new is dispatched, what is committed is sent; a second one\n"
-    "stops at once. SIGHUP reads the peers file again.\n";
+    "stops at once. SIGHUP reads the trust file again.\n";
 
 typedef struct line {
     const char *config;

@@ -1,7 +1,7 @@
 /*
  * journal.h: what an agent must not forget: jobs it accepted, how far each came, and reports that
- * the coordinator has not committed. SQLite, WAL, synchronous=FULL: what journal_commit answered
- * survives a power cut. Many changes, one commit.
+ * the coordinator has not committed; and what signed documents it goes by. SQLite, WAL,
+ * synchronous=FULL: what journal_commit answered survives a power cut. Many changes, one commit.
  *
  * Reports keep their numbers for ever (the catalog knows the highest it has); acknowledged ones
  * stay until journal_forget, so that a catalog that went back in time can be filled again. Sources:
@@ -14,6 +14,7 @@
 #include "common/base/cleanup.h"
 #include "common/base/digest.h"
 #include "common/base/ident.h"
+#include "common/crypto/sign.h"
 
 typedef struct journal journal_t;
 
@@ -22,6 +23,11 @@ typedef struct journal journal_t;
  * has it, STORE where it cannot be read or written, STORE_VERSION where a newer program wrote it.
  */
 MUST_CHECK status_t journal_open(const char *folder, journal_t **ret_journal, error_t *err);
+
+/* Open a journal to look at it, whether an agent runs on it or not; nothing may be changed.
+ * ERROR_NOT_FOUND where there is none, STORE, STORE_VERSION where an older or newer program wrote
+ * it. */
+MUST_CHECK status_t journal_open_reading(const char *folder, journal_t **ret_journal, error_t *err);
 void journal_close(journal_t **journal_p);
 DEFINE_CLEANUP(journal_t, journal_close)
 
@@ -57,10 +63,11 @@ typedef struct journal_job {
     uint32_t tries;
     bool cancelled;
     bool finished;
-    bool keep_open;      /* backups of its rollout may not be pruned */
-    digest_t order;      /* of the signed batch that it came in */
-    uint32_t index;      /* in that batch */
-    const void *payload; /* the batch's bytes; borrowed during the callback, copied on insert */
+    bool keep_open;       /* backups of its rollout may not be pruned */
+    digest_t order;       /* of the signed batch that it came in */
+    sign_public_t signer; /* coordinator's key that signed that batch; zero: not known */
+    uint32_t index;       /* in that batch */
+    const void *payload;  /* the batch's bytes; borrowed during the callback, copied on insert */
     size_t payload_size;
 } journal_job_t;
 
@@ -85,6 +92,11 @@ typedef status_t journal_job_fn(const journal_job_t *job, void *context, error_t
 MUST_CHECK status_t journal_jobs(journal_t *journal, journal_job_fn *take, void *context,
                                  error_t *err);
 
+/* Every job that was not forgotten, finished ones too, in the order of acceptance; those of one
+ * batch follow each other. Not to be called from within a callback of either. */
+MUST_CHECK status_t journal_history(journal_t *journal, journal_job_fn *take, void *context,
+                                    error_t *err);
+
 /* Whether an attempt was accepted before and is finished. */
 MUST_CHECK status_t journal_is_finished(journal_t *journal, const ident_t *attempt,
                                         bool *ret_finished, error_t *err);
@@ -98,6 +110,7 @@ typedef struct journal_report {
     ident_t attempt;
     const void *bytes; /* borrowed */
     size_t size;
+    uint32_t result; /* what it means for its order's wave: result_outcome_t, 0: nothing */
 } journal_report_t;
 MUST_CHECK status_t journal_report(journal_t *journal, const journal_report_t *report,
                                    error_t *err);
@@ -119,6 +132,60 @@ MUST_CHECK status_t journal_last_report(journal_t *journal, const ident_t *attem
 /* Drop finished jobs and reports up to a number that are older than a time. */
 MUST_CHECK status_t journal_forget(journal_t *journal, uint64_t acknowledged, int64_t before_us,
                                    error_t *err);
+
+/* ---- trust ---- */
+
+/* Numbers stand in the file: append only. */
+typedef enum journal_paper_kind {
+    JOURNAL_TRUST = 1,
+    JOURNAL_REVOCATION,
+    JOURNAL_HOLD,
+    JOURNAL_RELEASE,
+    JOURNAL_STOP,
+    JOURNAL_TAKE_BACK,
+    JOURNAL_PAPER_KIND_END
+} journal_paper_kind_t;
+
+typedef struct journal_paper {
+    digest_t digest;
+    journal_paper_kind_t kind;
+    int64_t sequence;  /* within its kind: a trust file's version, else when it was issued */
+    const void *bytes; /* borrowed */
+    size_t size;
+} journal_paper_t;
+
+/* Keep a document; one that is there stays as it is. */
+MUST_CHECK status_t journal_keep_paper(journal_t *journal, const journal_paper_t *paper,
+                                       error_t *err);
+MUST_CHECK status_t journal_drop_paper(journal_t *journal, const digest_t *digest, error_t *err);
+
+/* Every one, by kind and sequence. */
+typedef status_t journal_paper_fn(const journal_paper_t *paper, void *context, error_t *err);
+MUST_CHECK status_t journal_papers(journal_t *journal, journal_paper_fn *take, void *context,
+                                   error_t *err);
+
+/* The highest order number that was accepted for a tenant and application. */
+typedef struct journal_accepted {
+    ident_t tenant;
+    const char *application; /* borrowed */
+    int64_t number;          /* 0: none yet */
+    digest_t order;
+} journal_accepted_t;
+MUST_CHECK status_t journal_set_accepted(journal_t *journal, const journal_accepted_t *accepted,
+                                         error_t *err);
+/* Fill in number and order; sees what is gathered, too. */
+MUST_CHECK status_t journal_find_accepted(journal_t *journal, journal_accepted_t *accepted,
+                                          error_t *err);
+
+/* Whether this order is the accepted one of some tenant. */
+MUST_CHECK status_t journal_order_known(journal_t *journal, const digest_t *order, bool *ret_known,
+                                        error_t *err);
+
+/* Forward work began on a tenant; how many others it began on after a time. */
+MUST_CHECK status_t journal_set_begun(journal_t *journal, const ident_t *tenant, int64_t begun_us,
+                                      error_t *err);
+MUST_CHECK status_t journal_count_begun(journal_t *journal, const ident_t *but, int64_t after_us,
+                                        int64_t *ret_count, error_t *err);
 
 /* ---- which tenant a database is ---- */
 

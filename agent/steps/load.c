@@ -187,7 +187,8 @@ static void judge(run_t *run) {
         .tenant = run->what.tenant,
         .writable = true,
         .needs_ledger = run->what.kind != JOB_KIND_BASELINE,
-        .allow_superuser = run->cluster->allow_superuser,
+        .allow_superuser =
+            run->cluster->allow_superuser && policy_allows_superuser(run->shared->policy),
         .owner = run->owner[0] != '\0' ? run->owner : NULL,
     };
     if (run->what.kind == JOB_KIND_BASELINE && run->identity.tenant_count == 0) {

@@ -20,6 +20,7 @@ static void job_free(run_job_t *what) {
     free(what->application);
     free(what->recovery_kind);
     free(what->recovery_reason);
+    free(what->proof);
 }
 
 void run_destroy(run_t **run_p) {

@@ -13,6 +13,7 @@
 
 #include "agent/backup/backup.h"
 #include "agent/engine/job.h"
+#include "agent/policy/policy.h"
 #include "common/config/agent_config.h"
 #include "common/migration/bundle.h"
 #include "common/postgres/connection.h"
@@ -53,6 +54,13 @@ typedef struct run_job {
     int64_t prune_keep_us;
     uint32_t prune_keep_count;
     fence_token_t token;
+    digest_t order_digest;     /* of the signed order; zero: it came without */
+    uint32_t order_wave;       /* of that order */
+    digest_t ticket;           /* zero: none */
+    uint8_t *proof;            /* owned */
+    size_t proof_size;         /* 0: none */
+    sign_public_t coordinator; /* the key that signed the batch it came in */
+    digest_t take_back; /* by which this agent made the job itself; zero: a coordinator's job */
 } run_job_t;
 
 /* One thing worth telling the coordinator. Borrowed for the call. */
@@ -79,6 +87,7 @@ typedef struct run_shared {
     const agent_config_t *config;
     ledger_signer_t signer;
     backup_keys_t backup_keys;
+    const policy_t *policy; /* NULL: whatever was signed */
     shape_t *shapes;
     const char *texts_dir; /* canonical schema texts, one file a strict digest */
     uint64_t mask;         /* rare catalogs seen last: a guess that saves a round trip */
@@ -171,7 +180,10 @@ struct run {
     bool finished;                  /* the final report is journaled */
     uint8_t planned[TABLE_EFFECTS]; /* effects that wait for the commit */
     job_state_t last_state;         /* before the final one: which step the end is reported for */
-    error_t unfit;                  /* why it cannot even begin: its bundle, its cluster */
+    bool main_action;               /* it does what its order is for, by a warrant */
+    bool worked;                    /* its work was let begin, in this process */
+    bool refused;                   /* unfit: its warrant was refused; what it left may be read */
+    error_t unfit;                  /* why it cannot even begin: its bundle, cluster, warrant */
     int64_t begun_boot_us;
     int64_t wait_until_boot_us; /* WAITING */
     int fd_polled;              /* descriptors that the loop has registered; -1: none */

@@ -15,9 +15,11 @@ static const char *section_of(char digit) {
     case '4':
         return "Backups and restores";
     case '5':
-        return "Wire and trust";
+        return "Wire and keys";
     case '6':
         return "Catalog and rollouts";
+    case '7':
+        return "Trust, orders and policy";
     default:
         return "Others";
     }

@@ -8,7 +8,6 @@
 #include "common/config/quantity.h"
 
 #include <fnmatch.h>
-#include <inttypes.h>
 #include <regex.h>
 #include <string.h>
 
@@ -22,6 +21,9 @@
 #define NO_PASSWORD                                                                                \
     "passwords do not stand in this file: use a service file or a passfile "                       \
     "(docs/configuration.md)"
+#define BY_TRUST(what)                                                                             \
+    what " stand in the trust file that 'trust.root' names: take this key out "                    \
+         "(docs/configuration.md)"
 
 static const char *const LEVELS[] = {"debug", "info", "warning", "error", NULL};
 
@@ -93,10 +95,17 @@ static const yaml_schema_t CLUSTER = {
 static const yaml_field_t COORDINATOR_FIELDS[] = {
     {"address", YAML_TEXT, IN(coordinator, address), .required = true, .help = "where the coordinator listens"},
     {"curve",   YAML_TEXT, IN(coordinator, curve), .required = true, .help = "its CURVE public key"},
-    {"sign",    YAML_TEXT, IN(coordinator, sign), .required = true, .help = "its Ed25519 public key"},
+    {"sign",    YAML_REFUSED, 0, .default_text = BY_TRUST("coordinators' signing keys")},
 };
 static const yaml_schema_t COORDINATOR = {
     .name = "coordinator", .size = SIZE_OF(coordinator), YAML_FIELDS(COORDINATOR_FIELDS)};
+
+static const yaml_field_t TRUST_FIELDS[] = {
+    {"root",   YAML_PATH, IN(trust, root), .required = true, .help = "the fleet's trust file, given to this host by hand"},
+    {"policy", YAML_PATH, IN(trust, policy), .help = "what this host permits, whatever was signed"},
+};
+static const yaml_schema_t TRUST = {
+    .name = "trust", .size = SIZE_OF(trust), YAML_FIELDS(TRUST_FIELDS)};
 
 static const yaml_field_t KEYS_FIELDS[] = {
     {"sign",   YAML_PATH, IN(keys, sign), .required = true, .help = "the agent's key that signs reports"},
@@ -126,11 +135,13 @@ static const yaml_schema_t BACKUP = {
     .name = "backup", .size = SIZE_OF(backup), YAML_FIELDS(BACKUP_FIELDS)};
 
 static const yaml_field_t FIELDS[] = {
-    {"name",        YAML_TEXT,   AT(name), .required = true, .help = "the agent's name, as in the coordinator's peers file"},
+    {"name",        YAML_TEXT,   AT(name), .required = true, .help = "the agent's name, as on its card"},
     {"coordinator", YAML_STRUCT, AT(coordinator), .required = true, .inner = &COORDINATOR, .help = "whom to obey"},
     {"keys",        YAML_STRUCT, AT(keys), .required = true, .inner = &KEYS, .help = "the agent's own keys"},
-    {"release_keys", YAML_TEXTS, AT(release_keys), .required = true, .max = 64, .help = "public keys that bundles must be signed with"},
-    {"release_threshold", YAML_INTEGER, AT(release_threshold), .min = 1, .max = 64, .default_text = "1", .help = "how many of them"},
+    {"trust",       YAML_STRUCT, AT(trust), .required = true, .inner = &TRUST, .help = "whose signatures count"},
+    {"environment", YAML_TEXT,   AT(environment), .help = "orders of this environment alone are obeyed"},
+    {"release_keys", YAML_REFUSED, 0, .default_text = BY_TRUST("release keys")},
+    {"release_threshold", YAML_REFUSED, 0, .default_text = BY_TRUST("thresholds")},
     {"state",       YAML_PATH,   AT(state), .required = true, .help = "folder of the journal and of bundles"},
     {"log_level",   YAML_ENUM,   AT(log_level), .names = LEVELS, .default_text = "info", .help = "least important line that is logged"},
     {"parallel",    YAML_INTEGER, AT(parallel), .min = 1, .max = 1024, .default_text = "2", .help = "jobs at once per cluster"},
@@ -309,14 +320,10 @@ static void check(const yaml_source_t *source, const node_t *node, void *object)
     config_check_address(source, coordinator, "address", config->coordinator.address);
     (void)config_key_curve(source, coordinator, "curve", config->coordinator.curve,
                            config->coordinator.curve_key);
-    (void)config_key_hex(source, coordinator, "sign", config->coordinator.sign,
-                         config->coordinator.sign_key);
-    config->release_key_bytes =
-        config_key_hex_list(source, node_get(node, "release_keys"), &config->release_keys);
-    if (config->release_threshold > (int64_t)config->release_keys.count) {
-        yaml_complain(source, node, "release_threshold",
-                      "'release_threshold' is %" PRId64 ", but there are %zu release keys",
-                      config->release_threshold, config->release_keys.count);
+    if (config->environment != NULL) {
+        config_check_name(source, node, "environment", config->environment);
+    } else if ((config->environment = strdup("")) == NULL) {
+        yaml_complain(source, node, NULL, "no memory for a name");
     }
     if (backup != NULL) {
         config->backup.recovery_key_bytes = config_key_hex_list(
@@ -333,7 +340,6 @@ static void check(const yaml_source_t *source, const node_t *node, void *object)
 
 static void release(void *object) {
     agent_config_t *config = object;
-    free(config->release_key_bytes);
     free(config->backup.recovery_key_bytes);
 }
 

@@ -58,22 +58,22 @@ typedef struct agent_config {
     struct {
         char *address;                             /* "tcp://coordinator.example:7707" */
         char *curve;                               /* its CURVE public key, Z85 */
-        char *sign;                                /* its Ed25519 public key, hexadecimal */
-        uint8_t curve_key[AGENT_CONFIG_KEY_BYTES]; /* the same two, decoded */
-        uint8_t sign_key[AGENT_CONFIG_KEY_BYTES];
+        uint8_t curve_key[AGENT_CONFIG_KEY_BYTES]; /* the same, decoded */
     } coordinator;
+    struct {
+        char *root;   /* path of the trust file that was given to this host by hand */
+        char *policy; /* path of what this host permits; NULL: whatever is signed */
+    } trust;
+    char *environment; /* orders of another one are refused; "" in a fleet without */
     struct {
         char *sign; /* paths of key files */
         char *curve;
         char *backup; /* the agent's own backup key; NULL: no unattended restore */
     } keys;
-    yaml_texts_t release_keys; /* hexadecimal; bundles need release_threshold of them */
-    int64_t release_threshold; /* default 1; at most the number of keys */
-    uint8_t (*release_key_bytes)[AGENT_CONFIG_KEY_BYTES]; /* release_keys.count, decoded */
-    char *state;                                          /* folder of journal and bundle cache */
-    log_level_t log_level;                                /* default info */
-    int64_t parallel;                                     /* jobs at once per cluster; default 2 */
-    int64_t heartbeat_us;                                 /* default 2s */
+    char *state;                  /* folder of journal and bundle cache */
+    log_level_t log_level;        /* default info */
+    int64_t parallel;             /* jobs at once per cluster; default 2 */
+    int64_t heartbeat_us;         /* default 2s */
     int64_t reconnect_max_us;     /* longest wait between connects; default 30s */
     int64_t inventory_refresh_us; /* default 1min */
     int64_t connect_timeout_us;   /* default 10s */

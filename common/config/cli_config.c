@@ -25,9 +25,16 @@ static const yaml_field_t KEYS_FIELDS[] = {
 static const yaml_schema_t KEYS = {
     .name = "keys", .size = sizeof(((cli_config_t *)0)->keys), YAML_FIELDS(KEYS_FIELDS)};
 
+static const yaml_field_t TRUST_FIELDS[] = {
+    {"root", YAML_PATH, IN(trust, root), .required = true, .help = "a trust file: orders of another fleet, or older ones than it, are not signed"},
+};
+static const yaml_schema_t TRUST = {
+    .name = "trust", .size = sizeof(((cli_config_t *)0)->trust), YAML_FIELDS(TRUST_FIELDS)};
+
 static const yaml_field_t FIELDS[] = {
     {"coordinator", YAML_STRUCT, AT(coordinator), .required = true, .inner = &COORDINATOR, .help = "whom to ask"},
     {"keys", YAML_STRUCT, AT(keys), .required = true, .inner = &KEYS, .help = "the operator's own keys"},
+    {"trust", YAML_STRUCT, AT(trust), .inner = &TRUST, .help = "what orders are held against before they are signed"},
     {"output", YAML_ENUM, AT(output), .names = OUTPUTS, .default_text = "table", .help = "how answers are shown"},
     {"timeout", YAML_DURATION, AT(timeout_us), .min = QUANTITY_SECOND / 10, .max = QUANTITY_HOUR,
      .default_text = "10s", .help = "longest wait for one answer"},

@@ -19,6 +19,9 @@ typedef struct cli_config {
         char *sign;  /* path of the operator's Ed25519 key file */
         char *curve; /* path of the operator's CURVE key file */
     } keys;
+    struct {
+        char *root;      /* path of a trust file; NULL: none */
+    } trust;             /* what orders are held against before they are signed */
     cli_output_t output; /* default table */
     int64_t timeout_us;  /* of one request; default 10s */
 } cli_config_t;

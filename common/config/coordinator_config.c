@@ -4,6 +4,8 @@
 #include "common/config/keys.h"
 #include "common/config/quantity.h"
 
+#include <string.h>
+
 #define AT(member) .offset = offsetof(coordinator_config_t, member)
 #define IN(type, member) .offset = offsetof(__typeof__(((coordinator_config_t *)0)->type), member)
 
@@ -16,6 +18,18 @@ static const yaml_field_t KEYS_FIELDS[] = {
 };
 static const yaml_schema_t KEYS = {
     .name = "keys", .size = sizeof(((coordinator_config_t *)0)->keys), YAML_FIELDS(KEYS_FIELDS)};
+
+static const yaml_field_t TRUST_FIELDS[] = {
+    {"root", YAML_PATH, IN(trust, root), .required = true, .help = "the fleet's trust file, given to this host by hand"},
+};
+static const yaml_schema_t TRUST = {
+    .name = "trust", .size = sizeof(((coordinator_config_t *)0)->trust), YAML_FIELDS(TRUST_FIELDS)};
+
+static const yaml_field_t AUDIT_FIELDS[] = {
+    {"export", YAML_PATH, IN(audit, heads), .help = "file to which signed heads of the audit log are added"},
+};
+static const yaml_schema_t AUDIT = {
+    .name = "audit", .size = sizeof(((coordinator_config_t *)0)->audit), YAML_FIELDS(AUDIT_FIELDS)};
 
 static const yaml_field_t TIMEOUTS_FIELDS[] = {
     {"offer", YAML_DURATION, IN(timeouts, offer_us), .min = QUANTITY_SECOND, .max = QUANTITY_HOUR,
@@ -48,8 +62,14 @@ static const yaml_field_t FIELDS[] = {
      .help = "address of the socket for agents and operators"},
     {"catalog", YAML_PATH, AT(catalog), .required = true, .help = "the catalog's SQLite file"},
     {"keys", YAML_STRUCT, AT(keys), .required = true, .inner = &KEYS, .help = "the coordinator's own keys"},
-    {"peers", YAML_PATH, AT(peers), .required = true, .help = "the list of enrolled keys"},
+    {"trust", YAML_STRUCT, AT(trust), .required = true, .inner = &TRUST, .help = "whose signatures count"},
+    {"environment", YAML_TEXT, AT(environment), .help = "orders drafted here are for this environment"},
+    {"order_life", YAML_DURATION, AT(order_life_us), .min = QUANTITY_HOUR, .max = 92 * QUANTITY_DAY,
+     .default_text = "7d", .help = "how long an order drafted here holds"},
+    {"peers", YAML_REFUSED, 0, .default_text = "operators stand in the trust file that 'trust.root' "
+     "names, agents are enrolled: take this key out (docs/configuration.md)"},
     {"bundles", YAML_PATH, AT(bundles), .required = true, .help = "folder of the bundles"},
+    {"audit", YAML_STRUCT, AT(audit), .inner = &AUDIT, .help = "what is kept of the audit log elsewhere"},
     {"log_level", YAML_ENUM, AT(log_level), .names = LEVELS, .default_text = "info", .help = "least important line that is logged"},
     {"heartbeat", YAML_DURATION, AT(heartbeat_us), .min = QUANTITY_SECOND / 10, .max = QUANTITY_MINUTE,
      .default_text = "2s", .help = "time between signs of life, both ways"},
@@ -68,8 +88,13 @@ static const yaml_field_t FIELDS[] = {
 
 /* Times that contradict each other would end leases of agents that are well. */
 static void check(const yaml_source_t *source, const node_t *node, void *object) {
-    const coordinator_config_t *config = object;
+    coordinator_config_t *config = object;
     config_check_address(source, node, "listen", config->listen);
+    if (config->environment != NULL) {
+        config_check_name(source, node, "environment", config->environment);
+    } else if ((config->environment = strdup("")) == NULL) {
+        yaml_complain(source, node, NULL, "no memory for a name");
+    }
     if (config->lease_us < 3 * config->heartbeat_us) {
         yaml_complain(source, node, "lease", "'lease' must be at least three heartbeats");
     }

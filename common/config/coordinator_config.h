@@ -13,8 +13,15 @@ typedef struct coordinator_config {
         char *sign;  /* path of the Ed25519 key file */
         char *curve; /* path of the CURVE key file */
     } keys;
-    char *peers;                  /* path of peers.yaml */
-    char *bundles;                /* folder of bundles */
+    struct {
+        char *root; /* path of the trust file that was given to this host by hand */
+    } trust;
+    char *environment;     /* of orders drafted here; "" in a fleet without */
+    int64_t order_life_us; /* how long they hold; default 7d */
+    char *bundles;         /* folder of bundles */
+    struct {
+        char *heads; /* file that signed heads are added to; NULL: none */
+    } audit;
     log_level_t log_level;        /* default info */
     int64_t heartbeat_us;         /* what agents are told to keep; default 2s */
     int64_t lease_us;             /* of a cluster; default 30s; at least three heartbeats */

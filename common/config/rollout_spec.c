@@ -33,6 +33,7 @@ static const yaml_field_t WAVE_FIELDS[] = {
     {"max_parallel_per_cluster", YAML_INTEGER, WAVE_AT(max_parallel_per_cluster), .min = 1, .max = LIMIT_TENANTS, .help = "tenants at once in one cluster"},
     {"soak",    YAML_DURATION, WAVE_AT(soak_us), .min = 0, .max = 30 * QUANTITY_DAY, .help = "wait before the next wave"},
     {"on_failure", YAML_ENUM,  WAVE_AT(on_failure), .names = SPEC_ON_FAILURE_WORDS, .help = "default the rollout's"},
+    {"approval", YAML_BOOL,    WAVE_AT(approval), .help = "opens by an approver's signature only"},
 };
 static const yaml_schema_t WAVE = {
     .name = "a wave", .size = sizeof(spec_wave_t), YAML_FIELDS(WAVE_FIELDS),
@@ -204,6 +205,11 @@ static void check_waves(const yaml_source_t *source, const node_t *node,
                 yaml_complain(source, item, "name", "two waves have the name '%s'", waves[i].name);
                 break;
             }
+        }
+        if (waves[i].approval && i == 0) {
+            yaml_complain(source, item, "approval",
+                          "the signatures of its order open the first wave: '%s' needs no approval",
+                          waves[i].name);
         }
         if (!waves[i].own_on_failure) {
             waves[i].on_failure = spec->on_failure;

@@ -75,6 +75,7 @@ typedef struct rollout_wave {
     int64_t soak_us;                  /* wait after the last job, before the next wave; default 0 */
     spec_on_failure_t on_failure;     /* default: the rollout's */
     bool own_on_failure;              /* whether the wave named one; derived */
+    bool approval;                    /* opens by an approval only; not the first */
 } spec_wave_t;
 
 typedef struct rollout_spec {

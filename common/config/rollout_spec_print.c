@@ -91,6 +91,9 @@ static void print_wave(const spec_wave_t *wave, buffer_t *out) {
     }
     buffer_format(out, "    soak: %s\n", quantity_duration_text(wave->soak_us, text));
     buffer_format(out, "    on_failure: %s\n", spec_on_failure_text(wave->on_failure));
+    if (wave->approval) {
+        buffer_text(out, "    approval: true\n");
+    }
 }
 
 static void print_recovery(const rollout_spec_t *spec, buffer_t *out) {

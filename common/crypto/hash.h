@@ -19,12 +19,15 @@
 #define HASH_ORDER "drover/order/1"
 #define HASH_PLAN "drover/plan/1"
 #define HASH_REPORT "drover/report/1"
+#define HASH_AUDIT "drover/audit/1"
+#define HASH_AUDIT_HEAD "drover/audit-head/1"
 /* Ids of documents, by kind (common/trust). */
 #define HASH_TRUST_DOCUMENT "drover/document/trust/1"
 #define HASH_ORDER_DOCUMENT "drover/document/order/1"
 #define HASH_CARD_DOCUMENT "drover/document/card/1"
 #define HASH_REVOCATION_DOCUMENT "drover/document/revocation/1"
 #define HASH_RESULT_DOCUMENT "drover/document/result/1"
+#define HASH_REQUEST_DOCUMENT "drover/document/request/1"
 #define HASH_TICKET "drover/ticket/1"
 /* Trees over an order's tenants and waves. */
 #define HASH_LEAF "drover/leaf/1"

@@ -22,12 +22,14 @@ enum {
 #define SIGN_ORDER "drover/sign/order/1"
 #define SIGN_BACKUP "drover/sign/backup/1"
 #define SIGN_LEDGER "drover/sign/ledger/1"
+#define SIGN_AUDIT_HEAD "drover/sign/audit-head/1"
 /* Documents, by kind (common/trust). SIGN_ORDER is an operator's question on the wire. */
 #define SIGN_TRUST_DOCUMENT "drover/sign/document/trust/1"
 #define SIGN_ORDER_DOCUMENT "drover/sign/document/order/1"
 #define SIGN_CARD_DOCUMENT "drover/sign/document/card/1"
 #define SIGN_REVOCATION_DOCUMENT "drover/sign/document/revocation/1"
 #define SIGN_RESULT_DOCUMENT "drover/sign/document/result/1"
+#define SIGN_REQUEST_DOCUMENT "drover/sign/document/request/1"
 
 typedef struct sign_public {
     uint8_t bytes[SIGN_PUBLIC_BYTES];

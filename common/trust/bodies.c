@@ -5,33 +5,16 @@
 #include "common/trust/card.h"
 #include "common/trust/checks.h"
 #include "common/trust/order.h"
+#include "common/trust/request.h"
 #include "common/trust/ticket.h"
+#include "common/trust/walk.h"
+#include "common/wire/scan_rules.h"
 
 #include <stdint.h>
 #include <sodium.h>
 #include <string.h>
 
-#define IDENT_NEEDED(name)                                                                         \
-    { .field = (name), .bytes = IDENT_BYTES, .fixed = true, .needed = true }
-#define DIGEST(name)                                                                               \
-    { .field = (name), .bytes = DIGEST_BYTES, .fixed = true }
-#define DIGEST_NEEDED(name)                                                                        \
-    { .field = (name), .bytes = DIGEST_BYTES, .fixed = true, .needed = true }
-#define KEY(name)                                                                                  \
-    { .field = (name), .bytes = SIGN_PUBLIC_BYTES, .fixed = true }
-#define KEY_NEEDED(name)                                                                           \
-    { .field = (name), .bytes = SIGN_PUBLIC_BYTES, .fixed = true, .needed = true }
-#define MANY(name, most)                                                                           \
-    { .field = (name), .count = (most) }
-#define UP_TO(name, most)                                                                          \
-    { .field = (name), .bytes = (most) }
-#define NAME(name) UP_TO(name, LIMIT_NAME_BYTES)
-#define NAME_NEEDED(name)                                                                          \
-    { .field = (name), .bytes = LIMIT_NAME_BYTES, .needed = true }
-#define NEEDED(name)                                                                               \
-    { .field = (name), .needed = true }
-#define END                                                                                        \
-    { 0 }
+_Static_assert((int)SCAN_KEY_BYTES == (int)SIGN_PUBLIC_BYTES, "keys in bodies are Ed25519 keys");
 
 enum { CLUSTER_BYTES = 8, OUTCOME_BYTES = IDENT_BYTES + 1, WORD_BYTES = 16 };
 
@@ -65,14 +48,17 @@ static const scan_rule_t revocation_body[] = {
     UP_TO("reason", TRUST_REASON_BYTES), END};
 static const scan_rule_t result_body[] = {
     NEEDED("format"), IDENT_NEEDED("fleet"), DIGEST_NEEDED("order"), NEEDED("issued_us"),
-    {.field = "outcomes", .bytes = RESULT_OUTCOMES * OUTCOME_BYTES, .needed = true}, END};
+    UP_TO_NEEDED("outcomes", RESULT_OUTCOMES * OUTCOME_BYTES), END};
+static const scan_rule_t request_body[] = {
+    NEEDED("format"), KEY_NEEDED("key"), KEY_NEEDED("curve"), NAME_NEEDED("name"),
+    UP_TO("clusters", CARD_CLUSTERS * CLUSTER_BYTES), NEEDED("issued_us"), END};
 
 #define MESSAGE(name) {.descriptor = &drover__trust__##name##__descriptor, .rules = name}
 
 static const scan_message_t messages[] = {
     MESSAGE(trust_body), MESSAGE(trust_key), MESSAGE(trust_grant), MESSAGE(trust_threshold),
     MESSAGE(order_body), MESSAGE(order_wave), MESSAGE(card_body), MESSAGE(revocation_body),
-    MESSAGE(result_body),
+    MESSAGE(result_body), MESSAGE(request_body),
 };
 
 static const ProtobufCMessageDescriptor *const DESCRIPTORS[DOCUMENT_KIND_END] = {
@@ -81,6 +67,7 @@ static const ProtobufCMessageDescriptor *const DESCRIPTORS[DOCUMENT_KIND_END] = 
     [DOCUMENT_CARD] = &drover__trust__card_body__descriptor,
     [DOCUMENT_REVOCATION] = &drover__trust__revocation_body__descriptor,
     [DOCUMENT_RESULT] = &drover__trust__result_body__descriptor,
+    [DOCUMENT_REQUEST] = &drover__trust__request_body__descriptor,
 };
 // clang-format on
 
@@ -89,7 +76,7 @@ static scan_table_t table = SCAN_TABLE(messages);
 enum { FORMAT = 1 }; /* of every body, so far; another one needs a column of its own */
 _Static_assert((int)TRUST_FORMAT == (int)FORMAT && (int)ORDER_FORMAT == (int)FORMAT &&
                    (int)CARD_FORMAT == (int)FORMAT && (int)REVOCATION_FORMAT == (int)FORMAT &&
-                   (int)RESULT_FORMAT == (int)FORMAT,
+                   (int)RESULT_FORMAT == (int)FORMAT && (int)REQUEST_FORMAT == (int)FORMAT,
                "all bodies have one format");
 
 scan_table_t *body_table(void) {
@@ -184,6 +171,35 @@ ProtobufCBinaryData body_optional(const void *bytes, size_t size) {
         return (ProtobufCBinaryData){0};
     }
     return body_bytes(bytes, size);
+}
+
+status_t body_read_clusters(arena_t *arena, ProtobufCBinaryData bytes,
+                            body_clusters_t *ret_clusters, error_t *err) {
+    if (bytes.len % CLUSTER_BYTES != 0) {
+        return error_set(err, ERROR_TRUST_DOCUMENT, "%zu bytes of clusters", bytes.len);
+    }
+    size_t count = bytes.len / CLUSTER_BYTES;
+    uint64_t *list = arena_take(arena, count, sizeof *list);
+    if (list == NULL) {
+        return arena_empty(err);
+    }
+    bool ascend = true;
+    for (size_t i = 0; i < count; i++) {
+        list[i] = walk_u64(bytes.data + i * CLUSTER_BYTES);
+        ascend = ascend && list[i] > (i == 0 ? 0 : list[i - 1]);
+    }
+    *ret_clusters = (body_clusters_t){.list = list, .count = count, .ascend = ascend};
+    return STATUS_OK;
+}
+
+status_t body_put_clusters(const body_clusters_t *clusters, buffer_t *out,
+                           ProtobufCBinaryData *ret_bytes, error_t *err) {
+    for (size_t i = 0; i < clusters->count; i++) {
+        walk_put_u64(out, clusters->list[i]);
+    }
+    TRY(buffer_check(out, err));
+    *ret_bytes = body_bytes(out->data, out->size);
+    return STATUS_OK;
 }
 
 char *body_text(const char *text) {

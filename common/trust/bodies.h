@@ -33,6 +33,20 @@ sign_public_t body_key(ProtobufCBinaryData bytes);
 ProtobufCBinaryData body_bytes(const void *bytes, size_t size);
 ProtobufCBinaryData body_optional(const void *bytes, size_t size);
 
+/* System identifiers of clusters, as cards and requests hold them: 8 bytes each, big-endian. */
+typedef struct body_clusters {
+    const uint64_t *list; /* in the arena */
+    size_t count;
+    bool ascend; /* strictly, and from above 0 */
+} body_clusters_t;
+
+/* ERROR_TRUST_DOCUMENT, NO_MEMORY. */
+MUST_CHECK status_t body_read_clusters(arena_t *arena, ProtobufCBinaryData bytes,
+                                       body_clusters_t *ret_clusters, error_t *err);
+/* Borrowed from out, to which they are written. ERROR_NO_MEMORY. */
+MUST_CHECK status_t body_put_clusters(const body_clusters_t *clusters, buffer_t *out,
+                                      ProtobufCBinaryData *ret_bytes, error_t *err);
+
 /* A borrowed text for a message. */
 char *body_text(const char *text);
 

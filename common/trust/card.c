@@ -4,11 +4,8 @@
 #include "common/crypto/keytext.h"
 #include "common/trust/bodies.h"
 #include "common/trust/checks.h"
-#include "common/trust/walk.h"
 
 #include <string.h>
-
-enum { CLUSTER_BYTES = 8 };
 
 /* card_t with what it points to. */
 typedef struct holder {
@@ -23,26 +20,6 @@ void card_destroy(card_t **card_p) {
         free(holder);
         *card_p = NULL;
     }
-}
-
-static status_t read_clusters(holder_t *holder, ProtobufCBinaryData bytes, error_t *err) {
-    size_t count = bytes.len / CLUSTER_BYTES;
-    if (bytes.len % CLUSTER_BYTES != 0) {
-        return error_set(err, ERROR_CARD_INVALID, "%zu bytes of clusters", bytes.len);
-    }
-    uint64_t *clusters = arena_take(&holder->arena, count, sizeof *clusters);
-    if (clusters == NULL) {
-        return arena_empty(err);
-    }
-    for (size_t i = 0; i < count; i++) {
-        clusters[i] = walk_u64(bytes.data + i * CLUSTER_BYTES);
-        TRUST_REQUIRE(CARD_CLUSTERS_ASCEND,
-                      clusters[i] > 0 && (i == 0 || clusters[i - 1] < clusters[i]), err,
-                      "a card's clusters do not ascend");
-    }
-    holder->card.clusters = clusters;
-    holder->card.cluster_count = count;
-    return STATUS_OK;
 }
 
 status_t card_read(const document_t *document, card_t **ret_card, error_t *err) {
@@ -64,7 +41,11 @@ status_t card_read(const document_t *document, card_t **ret_card, error_t *err) 
         .digest = document->id,
     };
     memcpy(card->curve, body->curve.data, sizeof card->curve);
-    TRY(read_clusters(holder, body->clusters, err));
+    body_clusters_t clusters;
+    TRY(body_read_clusters(&holder->arena, body->clusters, &clusters, err));
+    TRUST_REQUIRE(CARD_CLUSTERS_ASCEND, clusters.ascend, err, "a card's clusters do not ascend");
+    card->clusters = clusters.list;
+    card->cluster_count = clusters.count;
     TRUST_REQUIRE(CARD_TEXT, keytext_name_ok(card->name), err,
                   "a card's name has 1 to %d letters, digits and ._@+-", (int)LIMIT_NAME_BYTES);
     TRUST_REQUIRE(CARD_DATES,
@@ -76,11 +57,8 @@ status_t card_read(const document_t *document, card_t **ret_card, error_t *err) 
 }
 
 status_t card_write(const card_t *card, document_t **ret_document, error_t *err) {
-    CLEANUP(buffer_free) buffer_t clusters = {0};
-    for (size_t i = 0; i < card->cluster_count; i++) {
-        walk_put_u64(&clusters, card->clusters[i]);
-    }
-    TRY(buffer_check(&clusters, err));
+    CLEANUP(buffer_free) buffer_t bytes = {0};
+    body_clusters_t clusters = {.list = card->clusters, .count = card->cluster_count};
     Drover__Trust__CardBody body;
     drover__trust__card_body__init(&body);
     body.format = CARD_FORMAT;
@@ -88,7 +66,7 @@ status_t card_write(const card_t *card, document_t **ret_document, error_t *err)
     body.key = body_bytes(card->key.bytes, SIGN_PUBLIC_BYTES);
     body.curve = body_bytes(card->curve, sizeof card->curve);
     body.name = body_text(card->name);
-    body.clusters = (ProtobufCBinaryData){.len = clusters.size, .data = (uint8_t *)clusters.data};
+    TRY(body_put_clusters(&clusters, &bytes, &body.clusters, err));
     body.issued_us = card->issued_us;
     body.expires_us = card->expires_us;
     body.serial = card->serial;
@@ -114,16 +92,7 @@ status_t card_verify(const trust_view_t *view, const document_t *document, card_
                   "the card of %s has ended", card->name);
     TRUST_REQUIRE(CARD_NOT_REVOKED, !trust_is_revoked(view, &card->key), err,
                   "the key of %s was revoked", card->name);
-    tally_question_t question = {
-        .role = ROLE_ADMIN,
-        .application = "",
-        .environment = "",
-        .signers = document->keys,
-        .signer_count = document->signature_count,
-        .signed_us = card->issued_us,
-    };
-    tally_t tally;
-    if (tally_reach(view, &question, &tally, err) != STATUS_OK) {
+    if (tally_admins(view, document, card->issued_us, err) != STATUS_OK) {
         return error_context(err, "verifying the card of %s", card->name);
     }
     *ret_card = TAKE(card);

@@ -33,6 +33,7 @@ typedef enum document_kind {
     DOCUMENT_CARD = 3,
     DOCUMENT_REVOCATION = 4,
     DOCUMENT_RESULT = 5,
+    DOCUMENT_REQUEST = 6,
     DOCUMENT_KIND_END
 } document_kind_t;
 
@@ -49,7 +50,9 @@ typedef struct document {
 /* "trust file", "order", … */
 const char *document_kind_text(document_kind_t kind);
 
-/* A document that nobody signed yet; copies the body. ERROR_BOUND, NO_MEMORY. */
+/* A document that nobody signed yet; copies the body, as it stands: a draft made by one program has
+ * the same id where it is read, shown and signed by another. The readers read it unsigned.
+ * ERROR_BOUND, NO_MEMORY. */
 typedef struct document_body {
     document_kind_t kind;
     const void *bytes;

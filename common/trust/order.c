@@ -30,6 +30,8 @@ static const order_rule_t RULES[ORDER_KIND_END] = {
     [ORDER_RETRY] = {.text = "retry", BY_OPERATORS, .subject = SUBJECT_MUST},
     [ORDER_APPROVE_WAVE] = {.text = "approve_wave", .roles = {ROLE_APPROVER},
                             .subject = SUBJECT_MUST},
+    [ORDER_TAKE_BACK] = {.text = "take_back", BY_ONE_AT_NIGHT, .subject = SUBJECT_MUST,
+                         .stops = true},
 };
 // clang-format on
 
@@ -44,6 +46,12 @@ const char *order_kind_text(order_kind_t kind) {
 
 bool order_kind_has_tenants(order_kind_t kind) {
     return order_rule(kind)->tenants;
+}
+
+unsigned order_kind_roles(order_kind_t kind) {
+    const order_rule_t *rule = order_rule(kind);
+    unsigned second = rule->roles[1] == 0 ? 0 : 1U << rule->roles[1];
+    return 1U << rule->roles[0] | second;
 }
 
 uint32_t order_wave_budget(const order_wave_t *wave) {
@@ -114,6 +122,10 @@ static const char *misfit(const order_t *order) {
     }
     if (order->undo_authorized && order->kind != ORDER_ROLLOUT) {
         return "undo_authorized";
+    }
+    bool keeps = order->prune_keep_us != 0 || order->prune_keep_count != 0;
+    if ((keeps && order->kind != ORDER_PRUNE) || order->prune_keep_us < 0) {
+        return "prune_keep";
     }
     if ((recovers && !rule->tenants) || !is_one_of(order->recovery_kind, RECOVERIES) ||
         !is_one_of(order->trial_restore, TRIALS)) {

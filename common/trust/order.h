@@ -32,6 +32,7 @@ typedef enum order_kind {
     ORDER_RELEASE_HOLD,
     ORDER_RETRY,
     ORDER_APPROVE_WAVE,
+    ORDER_TAKE_BACK,
     ORDER_KIND_END
 } order_kind_t;
 
@@ -53,6 +54,9 @@ typedef struct order_wave {
     uint32_t budget_percent_bp;
     bool needs_approval;
     int64_t soak_us;
+    /* a tenant of which no statement says anything is no failure; who puts tickets together may
+     * then keep statements back */
+    bool silence_passes;
 } order_wave_t;
 
 typedef struct order {
@@ -80,6 +84,10 @@ typedef struct order {
     uint32_t subject_wave;
     int64_t trust_version;
     digest_t plan; /* zero: none */
+    /* of a prune: backups that are younger, or among so many newest ones, stay; 0: as the agent's
+     * own retention says */
+    int64_t prune_keep_us;
+    uint32_t prune_keep_count;
     /* of the document; order_write ignores them */
     digest_t digest;
     const sign_public_t *signers;
@@ -89,14 +97,17 @@ typedef struct order {
 const char *order_kind_text(order_kind_t kind);
 /* Whether an order of this kind names tenants; the others name an order or the fleet. */
 bool order_kind_has_tenants(order_kind_t kind);
+/* The roles of which any one's threshold is enough for this kind, as bits of 1U << role. */
+unsigned order_kind_roles(order_kind_t kind);
 /* Failures that a wave may have: the larger of its count and its share. */
 uint32_t order_wave_budget(const order_wave_t *wave);
 
 /* Make the unsigned document; checks what order_read checks. ERROR_ORDER_INVALID, BOUND. */
 MUST_CHECK status_t order_write(const order_t *order, document_t **ret_document, error_t *err);
 
-/* Read a document and check that it makes sense, whoever signed. What is answered is independent
- * of the document. ERROR_TRUST_KIND, TRUST_DOCUMENT, ORDER_INVALID. */
+/* Read a document and check that it makes sense, whoever signed, or nobody yet: a draft has no
+ * signers. What is answered is independent of the document. ERROR_TRUST_KIND, TRUST_DOCUMENT,
+ * ORDER_INVALID. */
 MUST_CHECK status_t order_read(const document_t *document, order_t **ret_order, error_t *err);
 
 void order_destroy(order_t **order_p);
@@ -121,6 +132,16 @@ typedef struct order_authority {
 MUST_CHECK status_t order_verify(const trust_view_t *view, const order_t *order, bool accepted,
                                  order_authority_t *ret_authority, error_t *err);
 
+/* What a new order has of the signatures that it needs, enough or not: by the role that lacks the
+ * fewest (role 0: no threshold fits). For people to read; order_verify and ticket_approval decide.
+ * approved: of an approval, the order that it approves, whose proposer may not count; else NULL. */
+typedef struct order_count {
+    trust_role_t role;
+    tally_t tally;
+} order_count_t;
+
+order_count_t order_count(const trust_view_t *view, const order_t *order, const order_t *approved);
+
 /* tally_knows, order_read and order_verify in that sequence: what an agent does with an order that
  * came over the wire or from a file. The caller destroys the order, after the authority. */
 typedef struct order_source {
@@ -144,6 +165,7 @@ typedef struct order_deed {
     uint64_t cluster;         /* system identifier of the server at hand */
     const char *environment;  /* of this agent; "" in a fleet without */
     uint32_t target_position; /* where the tenant is to be after it; LOOK, BACKUP, PRUNE: ignored */
+    ident_t reference;        /* RESTORE, BACKUP: the backup that is used; null: none */
     uint32_t open_wave;       /* the wave whose ticket was verified for this order; 0: none */
     const selector_subject_t *labels;
     order_accepted_t accepted;
@@ -159,6 +181,14 @@ typedef struct order_deed {
  */
 MUST_CHECK status_t order_admits(const order_authority_t *authority, const order_deed_t *deed,
                                  proof_t *proof, error_t *err);
+
+/*
+ * Whether a take-back that was verified speaks of this rollout order, and its signers may for this
+ * tenant. It permits nothing by itself: what it sets off, order_admits has to permit as the order's
+ * own undo. ERROR_ORDER_SCOPE, TRUST_THRESHOLD (a signer's selector leaves this tenant out).
+ */
+MUST_CHECK status_t order_taken_back(const order_authority_t *take_back, const order_t *order,
+                                     const selector_subject_t *labels, error_t *err);
 
 /* A bundle as release.c takes it out of a bundle_t. */
 typedef struct release_claim {

@@ -16,7 +16,8 @@ typedef struct order_rule {
     bool tenants;          /* names tenants in waves */
     bool bundle;           /* names a bundle */
     order_subject_t subject;
-    bool stops; /* makes nothing happen, so that an expired trust file's grace is enough */
+    bool stops; /* by itself makes nothing happen but what was signed before as a way back, so that
+                   an expired trust file's grace is enough */
 } order_rule_t;
 
 const order_rule_t *order_rule(order_kind_t kind);

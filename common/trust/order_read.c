@@ -39,6 +39,7 @@ static status_t read_lists(holder_t *holder, const document_t *document, const b
             .budget_percent_bp = from->budget_percent_bp,
             .needs_approval = from->needs_approval,
             .soak_us = from->soak_us,
+            .silence_passes = from->silence_passes,
         };
     }
     memcpy(keys, document->keys, signers * sizeof *keys);
@@ -81,6 +82,8 @@ status_t order_read(const document_t *document, order_t **ret_order, error_t *er
         .subject_wave = body->subject_wave,
         .trust_version = body->trust_version,
         .plan = body_digest(body->plan),
+        .prune_keep_us = body->prune_keep_us,
+        .prune_keep_count = body->prune_keep_count,
         .digest = document->id,
     };
     TRY(read_lists(holder, document, body, err));
@@ -103,6 +106,7 @@ static status_t write_waves(arena_t *arena, const order_t *order, body_t *body, 
         waves[i].budget_percent_bp = order->waves[i].budget_percent_bp;
         waves[i].needs_approval = order->waves[i].needs_approval;
         waves[i].soak_us = order->waves[i].soak_us;
+        waves[i].silence_passes = order->waves[i].silence_passes;
         body->waves[i] = &waves[i];
         body->tenants_total += order->waves[i].count;
     }
@@ -140,6 +144,8 @@ status_t order_write(const order_t *order, document_t **ret_document, error_t *e
     body.subject_wave = order->subject_wave;
     body.trust_version = order->trust_version;
     body.plan = body_optional(order->plan.bytes, DIGEST_BYTES);
+    body.prune_keep_us = order->prune_keep_us;
+    body.prune_keep_count = order->prune_keep_count;
     TRY(write_waves(&arena, order, &body, err));
     CLEANUP(document_destroy_p) document_t *document = NULL;
     TRY(body_pack(DOCUMENT_ORDER, &body.base, &document, err));

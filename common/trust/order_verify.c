@@ -63,6 +63,26 @@ static status_t check_signers(order_authority_t *authority, error_t *err) {
     return error_context(err, "verifying an order of kind %s", rule->text);
 }
 
+/* How many signatures are missing. */
+static size_t lacks(const tally_t *tally) {
+    return tally->needed > tally->count ? tally->needed - tally->count : 0;
+}
+
+order_count_t order_count(const trust_view_t *view, const order_t *order, const order_t *approved) {
+    const order_rule_t *rule = order_rule(order->kind);
+    order_authority_t authority = {.order = order};
+    order_count_t best = {0};
+    for (size_t i = 0; i < 2 && rule->roles[i] != 0; i++) {
+        tally_question_t question = question_of(&authority, rule->roles[i]);
+        question.left_out = approved != NULL ? &approved->proposer : question.left_out;
+        tally_t tally = tally_count(view, &question);
+        if (tally.needed > 0 && (best.role == 0 || lacks(&tally) < lacks(&best.tally))) {
+            best = (order_count_t){.role = rule->roles[i], .tally = tally};
+        }
+    }
+    return best;
+}
+
 status_t order_verify(const trust_view_t *view, const order_t *order, bool accepted,
                       order_authority_t *ret_authority, error_t *err) {
     order_authority_t authority = {
@@ -143,7 +163,7 @@ static status_t check_leaf(const order_authority_t *authority, const order_deed_
     TRUST_REQUIRE(LEAF_TARGET, !rollout || leaf->to_position == order->target_position, err,
                   "the order is for position %u, this tenant's leaf for %u", order->target_position,
                   leaf->to_position);
-    bool back = order->kind == ORDER_ROLLBACK || order->kind == ORDER_RESTORE;
+    bool back = order->kind == ORDER_ROLLBACK; /* a backup may stand further on than its tenant */
     TRUST_REQUIRE(LEAF_DIRECTION,
                   !(back && leaf->to_position > leaf->from_position) &&
                       !(rollout && leaf->to_position < leaf->from_position),
@@ -154,6 +174,13 @@ static status_t check_leaf(const order_authority_t *authority, const order_deed_
     TRUST_REQUIRE(DEED_TARGET, (deed->action & CHANGES) == 0 || deed->target_position == target,
                   err, "the order leads this tenant to position %u, the job to %u", target,
                   deed->target_position);
+    bool uses_backup = (deed->action & (ACTION_RESTORE | ACTION_BACKUP)) != 0;
+    char signed_text[IDENT_TEXT_SIZE];
+    char deed_text[IDENT_TEXT_SIZE];
+    TRUST_REQUIRE(DEED_REFERENCE, !uses_backup || ident_equal(&leaf->reference, &deed->reference),
+                  err, "the order names backup %s for this tenant, the job %s",
+                  ident_text(&leaf->reference, signed_text),
+                  ident_text(&deed->reference, deed_text));
     return STATUS_OK;
 }
 
@@ -171,6 +198,10 @@ static status_t check_turn(const order_authority_t *authority, const order_deed_
     TRUST_REQUIRE(NUMBER_HIGHEST, number >= 1 && number >= deed->accepted.number, err,
                   "order number %" PRId64 " after %" PRId64 " was accepted for this tenant", number,
                   deed->accepted.number);
+    /* an order has begun, so that its own time is no later than now */
+    TRUST_REQUIRE(NUMBER_NOT_AHEAD, number <= order->issued_us, err,
+                  "order number %" PRId64 " is ahead of the order's own time, %" PRId64, number,
+                  order->issued_us);
     TRUST_REQUIRE(NUMBER_ONE_ORDER,
                   number != deed->accepted.number ||
                       digest_equal(&deed->accepted.order, &order->digest),
@@ -189,6 +220,25 @@ status_t order_admits(const order_authority_t *authority, const order_deed_t *de
     question.tenant = deed->labels;
     tally_t tally;
     return tally_reach(&authority->view, &question, &tally, err);
+}
+
+status_t order_taken_back(const order_authority_t *take_back, const order_t *order,
+                          const selector_subject_t *labels, error_t *err) {
+    const order_t *said = take_back->order;
+    TRUST_REQUIRE(TAKE_BACK_KIND, said->kind == ORDER_TAKE_BACK && order->kind == ORDER_ROLLOUT,
+                  err, "an order of kind %s does not take back one of kind %s",
+                  order_kind_text(said->kind), order_kind_text(order->kind));
+    TRUST_REQUIRE(TAKE_BACK_ORDER, digest_equal(&said->subject, &order->digest), err,
+                  "the take-back is of another order");
+    TRUST_REQUIRE(TAKE_BACK_SCOPE,
+                  strcmp(said->application, order->application) == 0 &&
+                      strcmp(said->environment, order->environment) == 0,
+                  err, "the take-back is for application '%s', environment '%s'", said->application,
+                  said->environment);
+    tally_question_t question = question_of(take_back, take_back->role);
+    question.tenant = labels;
+    tally_t tally;
+    return tally_reach(&take_back->view, &question, &tally, err);
 }
 
 /* --- the bundle ------------------------------------------------------------------------------ */

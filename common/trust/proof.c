@@ -13,9 +13,10 @@ enum {
     AT_NUMBER = 24,
     AT_FROM = 32,
     AT_TO = 36,
-    AT_WAVE = 40,
-    AT_INDEX = 44,
-    AT_PATH = 48
+    AT_REFERENCE = 40,
+    AT_WAVE = 56,
+    AT_INDEX = 60,
+    AT_PATH = 64
 };
 
 digest_t leaf_digest(const leaves_t *leaves, const leaf_t *leaf) {
@@ -28,6 +29,7 @@ digest_t leaf_digest(const leaves_t *leaves, const leaf_t *leaf) {
     hash_add_number(&hash, leaf->number);
     hash_add_number(&hash, leaf->from_position);
     hash_add_number(&hash, leaf->to_position);
+    hash_add(&hash, leaf->reference.bytes, IDENT_BYTES);
     return hash_end(&hash);
 }
 
@@ -72,6 +74,7 @@ void proof_encode(const proof_t *proof, buffer_t *out) {
     walk_put_u64(out, (uint64_t)proof->leaf.number);
     walk_put_u32(out, proof->leaf.from_position);
     walk_put_u32(out, proof->leaf.to_position);
+    buffer_append(out, proof->leaf.reference.bytes, IDENT_BYTES);
     walk_put_u32(out, proof->wave);
     walk_put_u32(out, proof->path.index);
     for (size_t i = 0; i < proof->path.size; i++) {
@@ -90,6 +93,7 @@ status_t proof_decode(const void *bytes, size_t size, proof_t *ret_proof, error_
     ret_proof->leaf.number = (int64_t)walk_u64(at + AT_NUMBER);
     ret_proof->leaf.from_position = walk_u32(at + AT_FROM);
     ret_proof->leaf.to_position = walk_u32(at + AT_TO);
+    memcpy(ret_proof->leaf.reference.bytes, at + AT_REFERENCE, IDENT_BYTES);
     ret_proof->wave = walk_u32(at + AT_WAVE);
     ret_proof->path.index = walk_u32(at + AT_INDEX);
     ret_proof->path.size = (size - AT_PATH) / DIGEST_BYTES;

@@ -12,9 +12,10 @@
 typedef struct leaf {
     ident_t tenant;
     uint64_t cluster; /* PostgreSQL's system identifier; 0: wherever the tenant is */
-    int64_t number;   /* from 1; grows per tenant and application */
+    int64_t number;   /* grows per tenant and application: the order's issued_us, never more */
     uint32_t from_position;
     uint32_t to_position;
+    ident_t reference; /* the backup that a restore or a backup's check uses; else null */
 } leaf_t;
 
 typedef struct proof {
@@ -40,7 +41,7 @@ MUST_CHECK status_t leaves_tree(const leaves_t *leaves, merkle_t **ret_merkle, e
 /* The leaf of a tenant, NULL where there is none. */
 const leaf_t *leaves_find(const leaves_t *leaves, const ident_t *tenant);
 
-enum { PROOF_BYTES = 48 + MERKLE_PATH * DIGEST_BYTES }; /* most that a proof takes */
+enum { PROOF_BYTES = 64 + MERKLE_PATH * DIGEST_BYTES }; /* most that a proof takes */
 
 void proof_encode(const proof_t *proof, buffer_t *out);
 /* ERROR_ORDER_PROOF. */

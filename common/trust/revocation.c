@@ -51,16 +51,7 @@ status_t revocation_verify(const trust_view_t *view, const document_t *document,
     const trust_key_t *row = trust_find(view->trust, &revocation.key);
     TRUST_REQUIRE(REVOCATION_NO_ROOT, row == NULL || row->use != TRUST_ROOT, err,
                   "a root key is revoked by the next trust file only");
-    tally_question_t question = {
-        .role = ROLE_ADMIN,
-        .application = "",
-        .environment = "",
-        .signers = document->keys,
-        .signer_count = document->signature_count,
-        .signed_us = revocation.at_us,
-    };
-    tally_t tally;
-    if (tally_reach(view, &question, &tally, err) != STATUS_OK) {
+    if (tally_admins(view, document, revocation.at_us, err) != STATUS_OK) {
         return error_context(err, "verifying a revocation");
     }
     *ret_revocation = revocation;

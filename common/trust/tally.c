@@ -27,18 +27,16 @@ static const char *why_not(const trust_view_t *view, const trust_key_t *key, int
     return NULL;
 }
 
-static bool covers(const char *granted, const char *asked) {
-    return granted[0] == '\0' || strcmp(granted, asked) == 0;
-}
-
 static bool is_granted(const trust_key_t *key, const tally_question_t *question) {
     for (size_t i = 0; i < key->grant_count; i++) {
         const trust_grant_t *grant = &key->grants[i];
         bool selected = question->tenant == NULL || grant->parsed == NULL ||
                         selector_matches(grant->parsed, question->tenant);
         if (TRUST_CHECK(GRANT_ROLE, grant->role == question->role) &&
-            TRUST_CHECK(GRANT_APPLICATION, covers(grant->application, question->application)) &&
-            TRUST_CHECK(GRANT_ENVIRONMENT, covers(grant->environment, question->environment)) &&
+            TRUST_CHECK(GRANT_APPLICATION,
+                        text_scope_covers(grant->application, question->application)) &&
+            TRUST_CHECK(GRANT_ENVIRONMENT,
+                        text_scope_covers(grant->environment, question->environment)) &&
             TRUST_CHECK(GRANT_SELECTOR, selected)) {
             return true;
         }
@@ -65,8 +63,9 @@ static rule_t rule_for(const trust_t *trust, const tally_question_t *question) {
     rule_t rule = {.needed = 0, .proposer_counts = true};
     for (size_t i = 0; i < trust->threshold_count; i++) {
         const trust_threshold_t *row = &trust->thresholds[i];
-        if (row->role != question->role || !covers(row->application, question->application) ||
-            !covers(row->environment, question->environment)) {
+        if (row->role != question->role ||
+            !text_scope_covers(row->application, question->application) ||
+            !text_scope_covers(row->environment, question->environment)) {
             continue;
         }
         if (rule.needed == 0 || !TRUST_CHECK(THRESHOLD_STRICTEST, row->count <= rule.needed)) {
@@ -80,7 +79,6 @@ static rule_t rule_for(const trust_t *trust, const tally_question_t *question) {
 /* What is known of the signers while they are gone through. */
 typedef struct count {
     tally_t tally;
-    bool proposer_signed;
     char reasons[ERROR_FIELD_MAX]; /* why others did not count, for the message */
 } count_t;
 
@@ -105,7 +103,7 @@ static void count_signer(const trust_view_t *view, const tally_question_t *quest
         return;
     }
     bool proposes = question->proposer != NULL && sign_public_equal(key, question->proposer);
-    count->proposer_signed = count->proposer_signed || proposes;
+    count->tally.proposer_signed = count->tally.proposer_signed || proposes;
     if (!TRUST_CHECK(PROPOSER_APART, left_out == NULL || !text_same_person(left_out, row->name))) {
         note(count, key, row, "proposed it");
     } else if (!TRUST_CHECK(PERSON_ONCE, !has_person(&count->tally, row->name))) {
@@ -125,29 +123,77 @@ static const char *person_left_out(const trust_t *trust, const tally_question_t 
     return row == NULL ? NULL : row->name;
 }
 
-status_t tally_reach(const trust_view_t *view, const tally_question_t *question, tally_t *ret_tally,
-                     error_t *err) {
+static void count_all(const trust_view_t *view, const tally_question_t *question, count_t *count) {
     INVARIANT(question->signer_count <= DOCUMENT_SIGNATURES);
     rule_t rule = rule_for(view->trust, question);
+    const char *left_out = person_left_out(view->trust, question, &rule);
+    *count = (count_t){.tally = {.needed = rule.needed}};
+    for (size_t i = 0; i < question->signer_count; i++) {
+        count_signer(view, question, &question->signers[i], left_out, count);
+    }
+}
+
+tally_t tally_count(const trust_view_t *view, const tally_question_t *question) {
+    count_t count;
+    count_all(view, question, &count);
+    return count.tally;
+}
+
+status_t tally_reach(const trust_view_t *view, const tally_question_t *question, tally_t *ret_tally,
+                     error_t *err) {
+    count_t count;
+    count_all(view, question, &count);
+    const tally_t *tally = &count.tally;
     const char *role = trust_role_text(question->role);
-    TRUST_REQUIRE(THRESHOLD_STATED, rule.needed > 0, err,
+    TRUST_REQUIRE(THRESHOLD_STATED, tally->needed > 0, err,
                   "the trust file has no threshold for %s of application '%s', environment '%s'",
                   role, question->application, question->environment);
-    const char *left_out = person_left_out(view->trust, question, &rule);
-    count_t count = {.tally = {.needed = rule.needed}};
-    for (size_t i = 0; i < question->signer_count; i++) {
-        count_signer(view, question, &question->signers[i], left_out, &count);
-    }
-    TRUST_REQUIRE(PROPOSER_SIGNED, question->proposer == NULL || count.proposer_signed, err,
+    TRUST_REQUIRE(PROPOSER_SIGNED, question->proposer == NULL || tally->proposer_signed, err,
                   "who proposed it has not signed it as %s%s", role, count.reasons);
-    TRUST_REQUIRE(THRESHOLD_REACHED, count.tally.count >= rule.needed, err,
-                  "%zu of %u signatures as %s%s", count.tally.count, rule.needed, role,
-                  count.reasons);
-    *ret_tally = count.tally;
+    TRUST_REQUIRE(THRESHOLD_REACHED, tally->count >= tally->needed, err,
+                  "%zu of %u signatures as %s%s", tally->count, tally->needed, role, count.reasons);
+    *ret_tally = *tally;
     return STATUS_OK;
 }
 
+status_t tally_admins(const trust_view_t *view, const document_t *document, int64_t signed_us,
+                      error_t *err) {
+    tally_question_t question = {
+        .role = ROLE_ADMIN,
+        .application = "",
+        .environment = "",
+        .signers = document->keys,
+        .signer_count = document->signature_count,
+        .signed_us = signed_us,
+    };
+    tally_t tally;
+    return tally_reach(view, &question, &tally, err);
+}
+
+unsigned tally_grants(const trust_view_t *view, const sign_public_t *key,
+                      const tally_scope_t *scope) {
+    const trust_key_t *row = trust_find(view->trust, key);
+    if (row == NULL || why_not(view, row, TALLY_ACTIVE_ONLY) != NULL) {
+        return 0;
+    }
+    unsigned roles = 0;
+    for (size_t i = 0; i < row->grant_count; i++) {
+        const trust_grant_t *grant = &row->grants[i];
+        if (TRUST_CHECK(GRANT_APPLICATION,
+                        text_scopes_meet(grant->application, scope->application)) &&
+            TRUST_CHECK(GRANT_ENVIRONMENT,
+                        text_scopes_meet(grant->environment, scope->environment))) {
+            roles |= 1U << grant->role;
+        }
+    }
+    return roles;
+}
+
 status_t tally_knows(const trust_view_t *view, const document_t *document, error_t *err) {
+    if (document->signature_count == 0) {
+        return error_set(err, ERROR_TRUST_THRESHOLD, "nobody has signed this %s yet",
+                         document_kind_text(document->kind));
+    }
     for (size_t i = 0; i < document->signature_count; i++) {
         if (trust_find(view->trust, &document->keys[i]) != NULL) {
             return STATUS_OK;

@@ -28,10 +28,14 @@ typedef struct tally_question {
 } tally_question_t;
 
 typedef struct tally {
-    uint32_t needed;
+    uint32_t needed; /* 0: no threshold fits, and nothing is enough */
     size_t count;
+    bool proposer_signed;                            /* and counts for the role and scope */
     const trust_key_t *counted[DOCUMENT_SIGNATURES]; /* one per person; borrowed from the trust */
 } tally_t;
+
+/* Who counts and how many are needed, enough or not: for people to read. tally_reach decides. */
+tally_t tally_count(const trust_view_t *view, const tally_question_t *question);
 
 /* ERROR_TRUST_THRESHOLD says how many are missing and why the others did not count. */
 MUST_CHECK status_t tally_reach(const trust_view_t *view, const tally_question_t *question,
@@ -40,6 +44,24 @@ MUST_CHECK status_t tally_reach(const trust_view_t *view, const tally_question_t
 /* Whether the trust file names one of the signers at all: asked before a body is parsed, so that a
  * stranger's bytes never reach a parser. ERROR_TRUST_THRESHOLD. */
 MUST_CHECK status_t tally_knows(const trust_view_t *view, const document_t *document, error_t *err);
+
+/* Whether the ADMIN threshold signed a document that said at this time that it was signed.
+ * ERROR_TRUST_THRESHOLD. */
+MUST_CHECK status_t tally_admins(const trust_view_t *view, const document_t *document,
+                                 int64_t signed_us, error_t *err);
+
+/* What is asked about: "" is not asked about, so that a grant for anything in it fits. */
+typedef struct tally_scope {
+    const char *application;
+    const char *environment;
+} tally_scope_t;
+
+/* The roles that one key has by itself, as bits of 1U << role: it is known and active, and a grant
+ * gives the role somewhere within the scope, to at least some tenants. For doors that one person
+ * opens; what needs a threshold is tally_reach's. An expired trust file's keys have them, too: they
+ * show, stop and publish the next one. 0: none. */
+unsigned tally_grants(const trust_view_t *view, const sign_public_t *key,
+                      const tally_scope_t *scope);
 
 /* How many root keys of a trust file signed, one per person; they have no grants. */
 typedef struct tally_roots {

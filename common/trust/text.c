@@ -3,8 +3,18 @@
 
 #include "common/crypto/keytext.h"
 
+#include <string.h>
+
 bool text_scope_ok(const char *text) {
     return text[0] == '\0' || keytext_name_ok(text);
+}
+
+bool text_scope_covers(const char *granted, const char *asked) {
+    return granted[0] == '\0' || strcmp(granted, asked) == 0;
+}
+
+bool text_scopes_meet(const char *a, const char *b) {
+    return a[0] == '\0' || text_scope_covers(b, a);
 }
 
 /* U+200E, U+200F, U+202A to U+202E, U+2066 to U+2069: E2 80 8E … and E2 81 A6 … */

@@ -9,6 +9,13 @@
 /* A name of an application or environment: empty for all, else as keytext_name_ok. */
 bool text_scope_ok(const char *text);
 
+/* Whether what was granted for one application or environment ("": for all) is for this one. What
+ * is asked about as "" is all of them, which only "" covers. */
+bool text_scope_covers(const char *granted, const char *asked);
+
+/* Whether two such have anything in common. */
+bool text_scopes_meet(const char *a, const char *b);
+
 /* Free text on one line: no control characters (C0, DEL, C1), no marks that turn the direction of
  * writing (Unicode bidirectional controls), which could show another text than was signed. */
 bool text_plain_ok(const char *text);

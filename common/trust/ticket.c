@@ -9,19 +9,29 @@
 /* What statements have said of a tenant; bits. */
 enum { SAID_WELL = 1, SAID_FAILED = 2 };
 
+/* What is known of a tenant: one agent's latest word, which a later one of its takes back, and what
+ * agents before it said. */
+typedef struct word {
+    uint32_t agent; /* evidence_t.agent; 0: none yet */
+    uint8_t latest;
+    uint8_t others;
+    int64_t said_us; /* of the latest */
+} word_t;
+
 /* The wave before, as the statements are gone through. */
 typedef struct evidence {
     const order_authority_t *authority;
     leaves_t leaves;
-    uint8_t *said;     /* one per leaf */
-    int64_t newest_us; /* of the results that counted */
+    word_t *words;     /* one per leaf */
+    int64_t newest_us; /* of the results that counted; the order's own time before them */
+    uint32_t agent;    /* whose statements are gone through: 1, 2, … */
     card_t *card;      /* of the last statement: an agent's results follow each other */
     const uint8_t *card_bytes;
     size_t card_size;
 } evidence_t;
 
 static void evidence_free(evidence_t *evidence) {
-    free(evidence->said);
+    free(evidence->words);
     card_destroy(&evidence->card);
 }
 
@@ -78,6 +88,19 @@ static status_t check_result(const evidence_t *evidence, const result_t *result,
     return STATUS_OK;
 }
 
+static void take_word(word_t *word, const word_t *next) {
+    if (word->agent != next->agent) {
+        uint8_t others = word->others | word->latest;
+        *word = *next;
+        word->others = others;
+    } else if (next->said_us == word->said_us) {
+        word->latest |= next->latest; /* both at once: neither takes the other back */
+    } else if (TRUST_CHECK(RESULT_LATEST, next->said_us > word->said_us)) {
+        word->latest = next->latest;
+        word->said_us = next->said_us;
+    }
+}
+
 static void count_result(evidence_t *evidence, const result_t *result) {
     for (size_t i = 0; i < result->entry_count; i++) {
         const leaf_t *leaf = leaves_find(&evidence->leaves, &result->entries[i].tenant);
@@ -87,7 +110,12 @@ static void count_result(evidence_t *evidence, const result_t *result) {
             continue; /* not its tenant to speak of */
         }
         bool failed = result->entries[i].outcome == RESULT_FAILED;
-        evidence->said[leaf - evidence->leaves.leaves] |= failed ? SAID_FAILED : SAID_WELL;
+        word_t next = {
+            .agent = evidence->agent,
+            .latest = failed ? SAID_FAILED : SAID_WELL,
+            .said_us = result->issued_us,
+        };
+        take_word(&evidence->words[leaf - evidence->leaves.leaves], &next);
         if (result->issued_us > evidence->newest_us) {
             evidence->newest_us = result->issued_us;
         }
@@ -99,10 +127,15 @@ static status_t take_card(evidence_t *evidence, const statement_t *statement, er
         memcmp(evidence->card_bytes, statement->card, statement->card_size) == 0) {
         return STATUS_OK;
     }
-    card_destroy(&evidence->card);
     CLEANUP(document_destroy_p) document_t *document = NULL;
+    CLEANUP(card_destroy_p) card_t *card = NULL;
     TRY(document_decode(statement->card, statement->card_size, &document, err));
-    TRY(card_verify(&evidence->authority->view, document, &evidence->card, err));
+    TRY(card_verify(&evidence->authority->view, document, &card, err));
+    if (evidence->card == NULL || !sign_public_equal(&evidence->card->key, &card->key)) {
+        evidence->agent++;
+    }
+    card_destroy(&evidence->card);
+    evidence->card = TAKE(card);
     evidence->card_bytes = statement->card;
     evidence->card_size = statement->card_size;
     return STATUS_OK;
@@ -136,13 +169,18 @@ static status_t check_leaves(const evidence_t *evidence, const order_wave_t *wav
     return STATUS_OK;
 }
 
-static uint32_t count_failures(const evidence_t *evidence) {
+static bool is_well(const word_t *word, const order_wave_t *wave) {
+    if (word->agent == 0) {
+        return TRUST_CHECK(RESULT_SILENCE, wave->silence_passes);
+    }
+    unsigned said = word->latest | word->others;
+    return (said & SAID_WELL) != 0 && TRUST_CHECK(RESULT_CONFLICT, (said & SAID_FAILED) == 0);
+}
+
+static uint32_t count_failures(const evidence_t *evidence, const order_wave_t *wave) {
     uint32_t failures = 0;
     for (size_t i = 0; i < evidence->leaves.count; i++) {
-        uint8_t said = evidence->said[i];
-        bool well =
-            (said & SAID_WELL) != 0 && TRUST_CHECK(RESULT_CONFLICT, (said & SAID_FAILED) == 0);
-        failures += well ? 0 : 1;
+        failures += is_well(&evidence->words[i], wave) ? 0 : 1;
     }
     return failures;
 }
@@ -150,8 +188,9 @@ static uint32_t count_failures(const evidence_t *evidence) {
 static status_t check_results(evidence_t *evidence, parts_t *parts, const order_wave_t *wave,
                               ticket_verdict_t *verdict, error_t *err) {
     TRY(check_leaves(evidence, wave, err));
-    evidence->said = calloc(evidence->leaves.count + 1, 1);
-    if (evidence->said == NULL) {
+    evidence->newest_us = evidence->authority->order->issued_us;
+    evidence->words = calloc(evidence->leaves.count + 1, sizeof *evidence->words);
+    if (evidence->words == NULL) {
         return error_set(err, ERROR_NO_MEMORY, "out of memory for a ticket");
     }
     statement_t statement;
@@ -163,7 +202,7 @@ static status_t check_results(evidence_t *evidence, parts_t *parts, const order_
     }
     *verdict = (ticket_verdict_t){
         .tenants = wave->count,
-        .failures = count_failures(evidence),
+        .failures = count_failures(evidence, wave),
         .budget = order_wave_budget(wave),
     };
     TRUST_REQUIRE(TICKET_BUDGET, verdict->failures <= verdict->budget, err,

@@ -3,9 +3,13 @@
  *
  * A ticket for wave k (from 1) holds either an approval, or the leaves of wave k - 1 (their tree
  * gives the root that the order signed) and statements: results that agents signed, each with its
- * agent's card. What no statement calls a success is a failure; so is what two statements disagree
- * about. Failures within the wave's budget open the next one, after its soak. A statement counts
- * for a tenant only if the card speaks for the cluster that the tenant's leaf names.
+ * agent's card. What no statement calls a success is a failure, but where the order lets silence
+ * pass and no statement speaks of it. Of one agent's statements about a tenant the latest counts
+ * (it tried again); what two agents disagree about is a failure. Failures within the wave's budget
+ * open the next one, after its soak, which begins with the newest statement that counts. A
+ * statement counts for a tenant only if the card speaks for the cluster that the tenant's leaf
+ * names. Each agent's statements follow each other (ticket_encode sorts them); those that do not
+ * are held against each other like two agents'.
  *
  * Nobody signs a ticket as a whole: the coordinator puts it together from what others signed. One
  * serves all jobs of its wave and is fetched by its digest.
@@ -68,6 +72,7 @@ typedef struct ticket_parts {
     const document_t *approval; /* NULL, or instead of leaves and statements */
 } ticket_parts_t;
 
+/* Append the bytes; statements in any sequence. ERROR_BOUND, NO_MEMORY. */
 MUST_CHECK status_t ticket_encode(const ticket_parts_t *parts, buffer_t *out, error_t *err);
 
 /* By which it is fetched: hash(HASH_TICKET, bytes). */

@@ -17,7 +17,15 @@ enum {
     FIELDS = 7,
 };
 enum { FIELD_CARD = 1, FIELD_RESULT = 2 };
-enum { LEAF_BYTES = 40, AT_CLUSTER = 16, AT_NUMBER = 24, AT_FROM = 32, AT_TO = 36 };
+/* Of a leaf. */
+enum {
+    AT_CLUSTER = 16,
+    AT_NUMBER = 24,
+    AT_FROM = 32,
+    AT_TO = 36,
+    AT_REFERENCE = 40,
+    LEAF_BYTES = 56
+};
 
 static status_t malformed(error_t *err, const char *what) {
     return error_set(err, ERROR_TICKET_INVALID, "no ticket: %s", what);
@@ -40,6 +48,7 @@ static status_t read_leaves(parts_t *parts, const scan_field_t *field, error_t *
         leaf->number = (int64_t)walk_u64(at + AT_NUMBER);
         leaf->from_position = walk_u32(at + AT_FROM);
         leaf->to_position = walk_u32(at + AT_TO);
+        memcpy(leaf->reference.bytes, at + AT_REFERENCE, IDENT_BYTES);
     }
     parts->leaf_count = count;
     return STATUS_OK;
@@ -160,6 +169,37 @@ static status_t put_statement(buffer_t *out, const ticket_statement_t *statement
     return STATUS_OK;
 }
 
+/* A statement, and by which statements are put into their sequence. */
+typedef struct turn {
+    const ticket_statement_t *statement;
+    size_t index;
+} turn_t;
+
+/* By the agent's key; the rest stays as it was handed in. */
+static int compare_turns(const void *left, const void *right) {
+    const turn_t *a = left;
+    const turn_t *b = right;
+    int order = memcmp(a->statement->result->keys[0].bytes, b->statement->result->keys[0].bytes,
+                       SIGN_PUBLIC_BYTES);
+    return order != 0 ? order : (a->index > b->index) - (a->index < b->index);
+}
+
+static status_t put_statements(buffer_t *out, const ticket_parts_t *parts, error_t *err) {
+    CLEANUP(free_p) turn_t *turns = calloc(parts->statement_count + 1, sizeof *turns);
+    if (turns == NULL) {
+        return error_set(err, ERROR_NO_MEMORY, "out of memory for a ticket of %zu statements",
+                         parts->statement_count);
+    }
+    for (size_t i = 0; i < parts->statement_count; i++) {
+        turns[i] = (turn_t){.statement = &parts->statements[i], .index = i};
+    }
+    qsort(turns, parts->statement_count, sizeof *turns, compare_turns);
+    for (size_t i = 0; i < parts->statement_count; i++) {
+        TRY(put_statement(out, turns[i].statement, err));
+    }
+    return STATUS_OK;
+}
+
 static status_t put_leaves(buffer_t *out, const ticket_parts_t *parts, error_t *err) {
     CLEANUP(buffer_free) buffer_t leaves = {0};
     for (size_t i = 0; i < parts->leaf_count; i++) {
@@ -169,6 +209,7 @@ static status_t put_leaves(buffer_t *out, const ticket_parts_t *parts, error_t *
         walk_put_u64(&leaves, (uint64_t)leaf->number);
         walk_put_u32(&leaves, leaf->from_position);
         walk_put_u32(&leaves, leaf->to_position);
+        buffer_append(&leaves, leaf->reference.bytes, IDENT_BYTES);
     }
     TRY(buffer_check(&leaves, err));
     walk_put_bytes(out, FIELD_LEAVES, leaves.data, leaves.size);
@@ -185,9 +226,7 @@ status_t ticket_encode(const ticket_parts_t *parts, buffer_t *out, error_t *err)
         return buffer_check(out, err);
     }
     TRY(put_leaves(out, parts, err));
-    for (size_t i = 0; i < parts->statement_count; i++) {
-        TRY(put_statement(out, &parts->statements[i], err));
-    }
+    TRY(put_statements(out, parts, err));
     return buffer_check(out, err);
 }
 

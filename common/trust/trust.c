@@ -137,15 +137,19 @@ const trust_key_t *trust_find(const trust_t *trust, const sign_public_t *key) {
     return NULL;
 }
 
+bool trust_is_active(const trust_view_t *view, const trust_key_t *key) {
+    return key->standing == TRUST_ACTIVE && key->from_us <= view->now_us + TRUST_SKEW_US &&
+           (view->revoked == NULL || !revoked_has(view->revoked, &key->key));
+}
+
 const trust_key_t *trust_find_curve(const trust_view_t *view, const uint8_t curve[32]) {
     if (sodium_is_zero(curve, 32)) {
         return NULL;
     }
     for (size_t i = 0; i < view->trust->key_count; i++) {
         const trust_key_t *key = &view->trust->keys[i];
-        if (memcmp(key->curve, curve, sizeof key->curve) == 0 && key->standing == TRUST_ACTIVE &&
-            key->from_us <= view->now_us + TRUST_SKEW_US &&
-            (view->revoked == NULL || !revoked_has(view->revoked, &key->key))) {
+        if (memcmp(key->curve, curve, sizeof key->curve) == 0 &&
+            TRUST_CHECK(CURVE_ACTIVE, trust_is_active(view, key))) {
             return key;
         }
     }
@@ -167,10 +171,8 @@ status_t trust_coordinator(const trust_view_t *view, const sign_public_t *key, e
     TRUST_REQUIRE(COORDINATOR_USE, row->use == TRUST_COORDINATOR, err,
                   "%s's %s key cannot sign jobs: a coordinator's does", row->name,
                   trust_use_text(row->use));
-    TRUST_REQUIRE(COORDINATOR_ACTIVE,
-                  row->standing == TRUST_ACTIVE && row->from_us <= view->now_us + TRUST_SKEW_US &&
-                      (view->revoked == NULL || !revoked_has(view->revoked, key)),
-                  err, "the coordinator key of %s is %s, taken out or has not begun", row->name,
+    TRUST_REQUIRE(COORDINATOR_ACTIVE, trust_is_active(view, row), err,
+                  "the coordinator key of %s is %s, taken out or has not begun", row->name,
                   trust_standing_text(row->standing));
     return STATUS_OK;
 }

@@ -168,6 +168,9 @@ trust_freshness_t trust_freshness(const trust_view_t *view);
 /* The row of a key, whatever its standing; NULL where there is none. */
 const trust_key_t *trust_find(const trust_t *trust, const sign_public_t *key);
 
+/* Whether a row's key may sign now: active, begun, and not taken out since. */
+bool trust_is_active(const trust_view_t *view, const trust_key_t *key);
+
 /* The row of an operator or coordinator whose transport key this is, if active; else NULL. */
 const trust_key_t *trust_find_curve(const trust_view_t *view, const uint8_t curve[32]);
 

@@ -8,10 +8,6 @@
 #include <sodium.h>
 #include <string.h>
 
-static bool scopes_meet(const char *a, const char *b) {
-    return a[0] == '\0' || b[0] == '\0' || strcmp(a, b) == 0;
-}
-
 static status_t check_text(const trust_t *trust, error_t *err) {
     for (size_t i = 0; i < trust->key_count; i++) {
         const trust_key_t *key = &trust->keys[i];
@@ -89,8 +85,8 @@ static bool serves(const trust_key_t *key, const trust_threshold_t *threshold) {
     for (size_t i = 0; i < key->grant_count; i++) {
         const trust_grant_t *grant = &key->grants[i];
         if (grant->role == threshold->role &&
-            scopes_meet(grant->application, threshold->application) &&
-            scopes_meet(grant->environment, threshold->environment)) {
+            text_scopes_meet(grant->application, threshold->application) &&
+            text_scopes_meet(grant->environment, threshold->environment)) {
             return true;
         }
     }

@@ -142,7 +142,10 @@ static status_t read_answers(asker_t *self, uint32_t number, message_t **ret_ans
         if (message->kind == DROVER__KIND__KIND_REFUSED) {
             return refusal(message->refused, err);
         }
-        if (message->kind == DROVER__KIND__KIND_ANSWER && message->answer->number == number) {
+        bool answers = number == ASKER_ENROLLED ? message->kind == DROVER__KIND__KIND_ENROLLED
+                                                : message->kind == DROVER__KIND__KIND_ANSWER &&
+                                                      message->answer->number == number;
+        if (answers) {
             *ret_answer = TAKE(message);
             return STATUS_OK;
         }

@@ -19,14 +19,18 @@ enum {
     WIRE_MEMORY_BASE_BYTES = 64 * 1024, /* … and this much beside it */
     WIRE_TEXT_BYTES = 16 * 1024,        /* one text; names and labels have less, documents more */
     WIRE_CLUSTERS = LIMIT_CLUSTERS_PER_AGENT,
-    WIRE_ATTEMPTS = 4096,   /* in a hello, a welcome or a cancel */
-    WIRE_TENANTS = 1000,    /* in one part of an inventory */
-    WIRE_APPLICATIONS = 32, /* of one tenant */
-    WIRE_REPORTS = 256,     /* in one batch */
-    WIRE_CONTEXTS = 8,      /* of one failure */
-    WIRE_NOTES = 64,        /* of one report */
-    WIRE_TERMS = 64,        /* in one batch of jobs */
-    WIRE_JOBS = 256,        /* in one batch */
+    WIRE_ATTEMPTS = 4096,          /* in a hello, a welcome or a cancel */
+    WIRE_TENANTS = 1000,           /* in one part of an inventory */
+    WIRE_APPLICATIONS = 32,        /* of one tenant */
+    WIRE_REPORTS = 256,            /* in one batch */
+    WIRE_CONTEXTS = 8,             /* of one failure */
+    WIRE_NOTES = 64,               /* of one report */
+    WIRE_TERMS = 64,               /* in one batch of jobs */
+    WIRE_JOBS = 256,               /* in one batch */
+    WIRE_RESULTS = 32,             /* signed results beside one batch of reports */
+    WIRE_PAPERS = 64,              /* documents in one message */
+    WIRE_PAPER_BYTES = 520 * 1024, /* one document in a message */
+    WIRE_PROOF_BYTES = 1024,       /* a tenant's proof */
 
     /* Sockets. */
     WIRE_HANDSHAKE_MS = 5000,

@@ -48,6 +48,11 @@ typedef struct message {
         const Drover__Question *question;
         const Drover__Answer *answer;
         const Drover__BundlePut *bundle_put;
+        const Drover__PaperWant *paper_want;
+        const Drover__PaperChunk *paper_chunk;
+        const Drover__Trust *trust;
+        const Drover__Enroll *enroll;
+        const Drover__Enrolled *enrolled;
     };
 } message_t;
 

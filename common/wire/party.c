@@ -7,6 +7,7 @@ const char *party_name(party_t party) {
         [PARTY_AGENT] = "agent",
         [PARTY_COORDINATOR] = "coordinator",
         [PARTY_OPERATOR] = "operator",
+        [PARTY_NEWCOMER] = "newcomer",
     };
     INVARIANT(party < PARTY_COUNT);
     return names[party];

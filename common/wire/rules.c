@@ -2,41 +2,17 @@
  * rules.c: what each field of each message may hold, beyond its type. A test walks the descriptors
  * and fails where a bytes field or a repeated one has no rule, or where a rule names no field.
  */
-#include "common/base/digest.h"
-#include "common/base/ident.h"
 #include "common/wire/bounds.h"
 #include "common/wire/curve.h"
 #include "common/wire/kind.h"
-#include "common/wire/scan.h"
+#include "common/wire/scan_rules.h"
 
-#define IDENT(name)                                                                                \
-    { .field = (name), .bytes = IDENT_BYTES, .fixed = true }
-#define IDENT_NEEDED(name)                                                                         \
-    { .field = (name), .bytes = IDENT_BYTES, .fixed = true, .needed = true }
-#define DIGEST(name)                                                                               \
-    { .field = (name), .bytes = DIGEST_BYTES, .fixed = true }
-#define DIGEST_NEEDED(name)                                                                        \
-    { .field = (name), .bytes = DIGEST_BYTES, .fixed = true, .needed = true }
-#define KEY(name)                                                                                  \
-    { .field = (name), .bytes = CURVE_BYTES, .fixed = true }
-#define KEY_NEEDED(name)                                                                           \
-    { .field = (name), .bytes = CURVE_BYTES, .fixed = true, .needed = true }
-#define IDENTS(name, most)                                                                         \
-    { .field = (name), .count = (most), .bytes = IDENT_BYTES, .fixed = true }
-#define MANY(name, most)                                                                           \
-    { .field = (name), .count = (most) }
 #define TEXTS(name, most)                                                                          \
     { .field = (name), .count = (most), .bytes = WIRE_TEXT_BYTES }
-#define NAME(name)                                                                                 \
-    { .field = (name), .bytes = LIMIT_NAME_BYTES }
-#define NAME_NEEDED(name)                                                                          \
-    { .field = (name), .bytes = LIMIT_NAME_BYTES, .needed = true }
-#define UP_TO(name, most)                                                                          \
-    { .field = (name), .bytes = (most) }
-#define NEEDED(name)                                                                               \
-    { .field = (name), .needed = true }
-#define END                                                                                        \
-    { 0 }
+#define PAPERS(name, most)                                                                         \
+    { .field = (name), .count = (most), .bytes = WIRE_PAPER_BYTES }
+
+_Static_assert((int)SCAN_KEY_BYTES == (int)CURVE_BYTES, "keys on the wire are CURVE keys");
 
 // clang-format off
 static const scan_rule_t cluster_seen[] = {NAME_NEEDED("name"), END};
@@ -63,9 +39,13 @@ static const scan_rule_t failure[] = {
 static const scan_rule_t recovery_point[] = {DIGEST("manifest_digest"), END};
 static const scan_rule_t report[] = {
     NEEDED("number"), IDENT_NEEDED("job"), IDENT_NEEDED("attempt"), IDENT("tenant"),
-    NEEDED("outcome"), TEXTS("notes", WIRE_NOTES), DIGEST("sql_digest"), END};
+    NEEDED("outcome"), TEXTS("notes", WIRE_NOTES), DIGEST("sql_digest"), DIGEST("order"), END};
 static const scan_rule_t reports[] = {
-    IDENT_NEEDED("state"), MANY("reports", WIRE_REPORTS), END};
+    IDENT_NEEDED("state"), MANY("reports", WIRE_REPORTS),
+    PAPERS("results", WIRE_RESULTS), END};
+static const scan_rule_t paper_want[] = {DIGEST_NEEDED("digest"), END};
+static const scan_rule_t enroll[] = {
+    {.field = "request", .bytes = WIRE_PAPER_BYTES, .needed = true}, END};
 static const scan_rule_t bundle_want[] = {DIGEST_NEEDED("digest"), END};
 static const scan_rule_t goodbye[] = {END};
 static const scan_rule_t lease[] = {END};
@@ -78,10 +58,11 @@ static const scan_rule_t reports_ack[] = {END};
 static const scan_rule_t bundle_chunk[] = {
     DIGEST_NEEDED("digest"), UP_TO("data", LIMIT_CHUNK_BYTES), END};
 static const scan_rule_t terms[] = {
-    IDENT("rollout"), NEEDED("kind"), NAME("application"), DIGEST("bundle"), IDENT("order"), END};
+    IDENT("rollout"), NEEDED("kind"), NAME("application"), DIGEST("bundle"), IDENT("order"),
+    DIGEST("order_digest"), DIGEST("ticket"), END};
 static const scan_rule_t job[] = {
     IDENT_NEEDED("job"), IDENT_NEEDED("attempt"), IDENT("tenant"), NAME("tenant_name"),
-    NAME("database"), IDENT("recovery_reference"), END};
+    NAME("database"), IDENT("recovery_reference"), UP_TO("proof", WIRE_PROOF_BYTES), END};
 static const scan_rule_t job_batch[] = {
     KEY_NEEDED("agent_key"), NEEDED("epoch"), IDENT_NEEDED("incarnation"), NEEDED("issued_us"),
     NEEDED("expires_us"), MANY("terms", WIRE_TERMS), MANY("jobs", WIRE_JOBS), END};
@@ -89,6 +70,10 @@ static const scan_rule_t cancel[] = {
     KEY_NEEDED("agent_key"), NEEDED("epoch"), IDENT_NEEDED("incarnation"), NEEDED("issued_us"),
     IDENTS("attempts", WIRE_ATTEMPTS), END};
 static const scan_rule_t refused[] = {NAME_NEEDED("code"), END};
+static const scan_rule_t trust[] = {PAPERS("documents", WIRE_PAPERS), END};
+static const scan_rule_t paper_chunk[] = {
+    DIGEST_NEEDED("digest"), UP_TO("data", LIMIT_CHUNK_BYTES), END};
+static const scan_rule_t enrolled[] = {NAME_NEEDED("state"), END};
 static const scan_rule_t question[] = {
     IDENT_NEEDED("id"), NAME_NEEDED("verb"), UP_TO("arguments", LIMIT_MESSAGE_BYTES),
     IDENT("coordinator"), END};
@@ -105,7 +90,8 @@ static const scan_message_t messages[] = {
     MESSAGE(bundle_want), MESSAGE(goodbye), MESSAGE(lease), MESSAGE(welcome),
     MESSAGE(coordinator_beat), MESSAGE(inventory_ack), MESSAGE(reports_ack), MESSAGE(bundle_chunk),
     MESSAGE(terms), MESSAGE(job), MESSAGE(job_batch), MESSAGE(cancel), MESSAGE(refused),
-    MESSAGE(question), MESSAGE(answer), MESSAGE(bundle_put),
+    MESSAGE(question), MESSAGE(answer), MESSAGE(bundle_put), MESSAGE(paper_want),
+    MESSAGE(paper_chunk), MESSAGE(trust), MESSAGE(enroll), MESSAGE(enrolled),
 };
 // clang-format on
 

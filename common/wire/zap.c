@@ -3,21 +3,13 @@
  * their content comes from strangers.
  */
 #include "common/wire/zap.h"
-#include "common/wire/transport.h"
+#include "common/wire/zap_request.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ZAP_ENDPOINT "inproc://zeromq.zap.01"
-
-enum {
-    TEXT_SIZE = 128, /* of what is shown to the owner */
-    REQUEST_FRAMES = 7
-};
-
-/* Frames of a request, RFC 27. */
-enum { AT_VERSION, AT_ID, AT_DOMAIN, AT_ADDRESS, AT_IDENTITY, AT_MECHANISM, AT_KEY };
 
 struct zap {
     zloop_t *loop;
@@ -70,49 +62,16 @@ status_t zap_set_peers(zap_t *self, const zap_peer_t *peers, size_t count, error
     return STATUS_OK;
 }
 
-/* Copy what a stranger sent as printable ASCII. */
-static void show(const zframe_t *frame, char text[TEXT_SIZE]) {
-    zframe_t *readable = (zframe_t *)(uintptr_t)frame; /* czmq's getters lack const */
-    size_t size = frame == NULL ? 0 : zframe_size(readable);
-    size_t length = size < TEXT_SIZE - 1 ? size : TEXT_SIZE - 1;
-    for (size_t i = 0; i < length; i++) {
-        uint8_t byte = zframe_data(readable)[i];
-        text[i] = byte >= 0x20 && byte < 0x7f ? (char)byte : '?';
-    }
-    text[length] = '\0';
-}
-
-/* The key that a request presents; NULL, with the reason, where it must be refused. */
-static const char *judge(const zap_t *self, zframe_t *const *frames, size_t count, size_t more,
-                         curve_public_t *ret_key, bool *ret_has_key) {
-    *ret_has_key = false;
-    if (count < AT_MECHANISM + 1 || !zframe_streq(frames[AT_VERSION], "1.0")) {
-        return "malformed request";
-    }
-    if (!zframe_streq(frames[AT_MECHANISM], "CURVE")) {
-        return "mechanism is not CURVE";
-    }
-    if (count != REQUEST_FRAMES || more != 0 || zframe_size(frames[AT_KEY]) != CURVE_BYTES) {
-        return "malformed key";
-    }
-    *ret_key = curve_public_from(zframe_data(frames[AT_KEY]));
-    *ret_has_key = true;
-    if (!zframe_streq(frames[AT_DOMAIN], TRANSPORT_DOMAIN)) {
-        return "unknown domain";
-    }
-    return zap_find(self, ret_key) != NULL ? NULL : "key is not enrolled";
-}
-
-static void tell_refusal(zap_t *self, zframe_t *const *frames, const char *key,
+static void tell_refusal(zap_t *self, const zap_request_t *request, const char *key,
                          const char *reason) {
     self->refusals++;
     if (self->refused == NULL) {
         return;
     }
-    char address[TEXT_SIZE];
-    char mechanism[TEXT_SIZE];
-    show(frames[AT_ADDRESS], address);
-    show(frames[AT_MECHANISM], mechanism);
+    char address[ZAP_TEXT_SIZE];
+    char mechanism[ZAP_TEXT_SIZE];
+    zap_request_show(request, ZAP_AT_ADDRESS, address);
+    zap_request_show(request, ZAP_AT_MECHANISM, mechanism);
     zap_refusal_t refusal = {
         .address = address,
         .mechanism = mechanism,
@@ -123,44 +82,49 @@ static void tell_refusal(zap_t *self, zframe_t *const *frames, const char *key,
     self->refused(self->context, &refusal);
 }
 
-static void reply(zap_t *self, zframe_t *const *frames, const char *key, const char *reason) {
-    char id[TEXT_SIZE]; /* libzmq's is one byte, "1" */
-    show(frames[AT_ID], id);
+static void reply(zap_t *self, const zap_request_t *request, const char *key, const char *reason) {
+    char id[ZAP_TEXT_SIZE]; /* libzmq's is one byte, "1" */
+    zap_request_show(request, ZAP_AT_ID, id);
     bool welcome = reason == NULL;
     /* a reply that cannot be sent leaves the handshake without an answer: it fails, closed */
     (void)zstr_sendx(self->socket, "1.0", id, welcome ? "200" : "400",
                      welcome ? "OK" : "not enrolled", welcome ? key : "", "", NULL);
 }
 
-static int on_request(zloop_t *loop, zsock_t *socket, void *context) {
-    (void)loop;
-    zap_t *self = context;
-    zmsg_t *request = zmsg_recv(socket);
-    if (request == NULL) {
-        return 0;
-    }
-    zframe_t *frames[REQUEST_FRAMES] = {NULL};
-    size_t count = 0;
-    size_t more = 0;
-    for (zframe_t *frame = zmsg_first(request); frame != NULL; frame = zmsg_next(request)) {
-        if (count < REQUEST_FRAMES) {
-            frames[count++] = frame;
-        } else {
-            more++;
-        }
-    }
+static void judge(zap_t *self, const zap_request_t *request) {
     curve_public_t key;
     bool has_key;
     char text[CURVE_TEXT_SIZE] = "";
-    const char *reason = judge(self, frames, count, more, &key, &has_key);
+    const char *reason = zap_request_read(request, &key, &has_key);
     if (has_key) {
         (void)curve_public_text(&key, text);
     }
-    reply(self, frames, text, reason);
-    if (reason != NULL) {
-        tell_refusal(self, frames, text, reason);
+    if (reason == NULL && zap_find(self, &key) == NULL) {
+        reason = "key is not enrolled";
     }
-    zmsg_destroy(&request);
+    reply(self, request, text, reason);
+    if (reason != NULL) {
+        tell_refusal(self, request, text, reason);
+    }
+}
+
+static int on_request(zloop_t *loop, zsock_t *socket, void *context) {
+    (void)loop;
+    zap_t *self = context;
+    zmsg_t *message = zmsg_recv(socket);
+    if (message == NULL) {
+        return 0;
+    }
+    zap_request_t request = {0};
+    for (zframe_t *frame = zmsg_first(message); frame != NULL; frame = zmsg_next(message)) {
+        if (request.count < ZAP_FRAMES) {
+            request.frames[request.count] =
+                (zap_frame_t){.bytes = zframe_data(frame), .size = zframe_size(frame)};
+        }
+        request.count++;
+    }
+    judge(self, &request);
+    zmsg_destroy(&message);
     return 0;
 }
 

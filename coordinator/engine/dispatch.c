@@ -1,6 +1,7 @@
 /*
  * dispatch.c: which ready tasks an agent with room gets. Rollbacks go before everything else; then
- * rollouts in the order in which they came; bounds of wave and cluster hold.
+ * rollouts in the order in which they came; bounds of wave and cluster hold. Of a held application
+ * nothing goes forward.
  */
 #include "coordinator/engine/internal.h"
 
@@ -88,16 +89,13 @@ static bool holds(const engine_t *engine, uint64_t cluster, const event_t *event
     return engine_lease_left_us(engine, cluster, &event->agent, event->boot_us) > 0;
 }
 
-static bool takes_back(const rollout_t *rollout) {
-    return rollout->kind == KIND_UNDO || rollout->kind == KIND_RESTORE;
-}
-
 void dispatch_room(engine_t *engine, const event_t *event, effects_t *effects) {
     uint32_t given = 0;
     for (int round = 0; round < 2; round++) {
         for (run_t *run = engine->runs; run != NULL; run = run->hh.next) {
             if (run->rollout->state != ROLLOUT_RUNNING ||
-                takes_back(run->rollout) != (round == 0)) {
+                rollout_is_held(run->rollout, &event->held) ||
+                rollout_takes_back(run->rollout) != (round == 0)) {
                 continue;
             }
             for (uint32_t i = 0; i < run->lane_count && given < event->room; i++) {

@@ -284,6 +284,20 @@ static void step_rollout(engine_t *engine, const event_t *event, effects_t *effe
     rollouts_apply(engine, run, ASKED[event->kind], event, effects);
 }
 
+/* What became of a wave's ticket, or that there may be one now. */
+static void step_ticket(engine_t *engine, const event_t *event, effects_t *effects) {
+    run_t *run = find_run(engine, &event->rollout);
+    INVARIANT(run != NULL);              /* as step_rollout */
+    if (event->kind == EVENT_EVIDENCE) { /* no other wave than the current one awaits */
+        waves_apply(engine, run, run->rollout->current_wave, WAVE_EVENT_EVIDENCE, event, effects);
+        return;
+    }
+    INVARIANT(event->wave < run->rollout->wave_count);
+    waves_apply(engine, run, event->wave,
+                event->kind == EVENT_TICKET ? WAVE_EVENT_TICKETED : WAVE_EVENT_DENIED, event,
+                effects);
+}
+
 /* What an agent says of itself and its clusters; renews only what it holds. */
 static void step_alive(engine_t *engine, const event_t *event, effects_t *effects) {
     for (cluster_lease_t *lease = engine->leases; lease != NULL; lease = lease->hh.next) {
@@ -310,6 +324,11 @@ void engine_step(engine_t *engine, const event_t *event, effects_t *effects) {
     case EVENT_REVERTED:
     case EVENT_UNREVERTED:
         step_rollout(engine, event, effects);
+        break;
+    case EVENT_TICKET:
+    case EVENT_UNTICKETED:
+    case EVENT_EVIDENCE:
+        step_ticket(engine, event, effects);
         break;
     case EVENT_SEEN:
         leases_seen(engine, event, effects);

@@ -32,11 +32,14 @@ typedef enum event_kind {
     EVENT_RETRY,      /* operator: rollout, and job where only one task is meant */
     EVENT_REVERTED,   /* answer to EFFECT_ROLL_BACK: rollout; its rollback is under way */
     EVENT_UNREVERTED, /* the same: rollout, words; its rollback could not be started */
+    EVENT_TICKET,     /* answer to EFFECT_TICKET: rollout, wave; what opens it is stored */
+    EVENT_UNTICKETED, /* the same: rollout, wave, words; it cannot be opened yet */
+    EVENT_EVIDENCE,   /* results or an approval came: rollout; a wave that awaits asks again */
     EVENT_SEEN,       /* agent says how a cluster looks: agent, cluster, writable, parallel */
     EVENT_ALIVE,      /* agent was heard: agent; renews the leases that it holds */
     EVENT_GOODBYE,    /* agent leaves: agent */
     EVENT_IN_HAND,    /* agent said hello: agent, jobs (attempts it still has in hand) */
-    EVENT_ROOM,       /* agent can take jobs: agent, room, fresh (that many random ids) */
+    EVENT_ROOM,       /* agent can take jobs: agent, room, fresh (that many random ids), held */
     EVENT_REPORT,     /* agent reported: agent, report */
     EVENT_TICK,       /* time passes */
     EVENT_KIND_COUNT
@@ -65,12 +68,14 @@ typedef struct event {
     uint32_t chance; /* 32 random bits */
     ident_t rollout;
     ident_t job;
+    uint32_t wave;
     const char *words; /* why, for the operator, behind the row's own; or NULL. Borrowed */
     agent_key_t agent;
     uint64_t cluster;
     bool writable;
     uint32_t parallel;
     uint32_t room;
+    held_t held;          /* what does not go forward: of these nothing is given out */
     const ident_t *fresh; /* EVENT_ROOM: room random ids; EVENT_IN_HAND: attempts in hand */
     uint32_t fresh_count;
     const report_facts_t *report;
@@ -84,6 +89,7 @@ typedef enum effect_kind {
     EFFECT_SEND_JOB,     /* after the commit: to agent */
     EFFECT_SEND_CANCEL,  /* after the commit: to agent */
     EFFECT_ROLL_BACK,    /* plan and start a rollback of what the wave touched; say how it went */
+    EFFECT_TICKET,       /* find what opens the wave and store it; say how it went */
     EFFECT_LEASE,        /* lease of a cluster changed: save holder, tell agent */
     EFFECT_KIND_COUNT
 } effect_kind_t;

@@ -81,6 +81,9 @@ void waves_apply(engine_t *engine, run_t *run, uint32_t wave, wave_event_t what,
 /* rollouts.c */
 void rollouts_apply(engine_t *engine, run_t *run, rollout_event_t what, const event_t *event,
                     effects_t *effects);
+/* Say why the rollout stands where it stands, while it runs: what it was paused or stopped for
+ * stays said. */
+void rollouts_explain(run_t *run, const char *why, const event_t *event, effects_t *effects);
 void rollouts_retry(engine_t *engine, run_t *run, const event_t *event, effects_t *effects);
 void rollouts_tick(engine_t *engine, run_t *run, const event_t *event, effects_t *effects);
 

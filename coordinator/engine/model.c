@@ -3,6 +3,7 @@
 #include "common/base/table.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static void task_free(task_t *task) {
     free(task->tenant_name);
@@ -49,6 +50,11 @@ bool task_state_is_failure(task_state_t state) {
     return state == TASK_FAILED || state == TASK_REFUSED || state == TASK_OUTSTANDING;
 }
 
+bool task_is_ordered(const rollout_t *rollout, const task_t *task) {
+    bool at_launch = task->finished_us != 0 && task->finished_us == rollout->created_us;
+    return !at_launch || task->started_us != 0;
+}
+
 bool task_is_left_out(const task_t *task) {
     return task->state == TASK_SKIPPED && task->error_code != ERROR_NONE;
 }
@@ -61,6 +67,24 @@ bool rollout_state_is_final(rollout_state_t state) {
     const uint32_t final =
         IN(ROLLOUT_STOPPED) | IN(ROLLOUT_SUCCEEDED) | IN(ROLLOUT_INCOMPLETE) | IN(ROLLOUT_FAILED);
     return (final & IN(state)) != 0;
+}
+
+bool rollout_takes_back(const rollout_t *rollout) {
+    return rollout->kind == KIND_UNDO || rollout->kind == KIND_RESTORE;
+}
+
+bool rollout_goes_forward(const rollout_t *rollout) {
+    return rollout->kind == KIND_FORWARD || rollout->kind == KIND_BASELINE;
+}
+
+bool rollout_is_held(const rollout_t *rollout, const held_t *held) {
+    for (size_t i = 0; i < held->count && rollout_goes_forward(rollout); i++) {
+        const char *application = held->applications[i];
+        if (application[0] == '\0' || strcmp(application, rollout->application) == 0) {
+            return true;
+        }
+    }
+    return false;
 }
 
 bool rollout_state_is_called_off(rollout_state_t state) {

@@ -38,6 +38,7 @@ typedef enum wave_state {
     WAVE_PASSED,
     WAVE_FAILED, /* the error budget is spent */
     WAVE_CANCELLED,
+    WAVE_AWAITING, /* its turn has come; the evidence or approval that opens it is missing */
     WAVE_STATE_COUNT
 } wave_state_t;
 
@@ -100,9 +101,10 @@ typedef struct task {
     uint32_t attempts;
     agent_key_t agent; /* who has, or had, the attempt */
     uint32_t from_position;
-    uint32_t position; /* as the last report left it */
-    bool touched;      /* something was, or may have been, committed by this rollout */
-    uint32_t step;     /* Step of the wire, last one reported */
+    uint32_t to_position; /* as the signed order has it */
+    uint32_t position;    /* as the last report left it */
+    bool touched;         /* something was, or may have been, committed by this rollout */
+    uint32_t step;        /* Step of the wire, last one reported */
     error_code_t error_code;
     char sqlstate[6];
     char *error;     /* redacted message with its chain, or NULL */
@@ -126,6 +128,7 @@ typedef struct wave {
     uint32_t max_parallel;             /* 0: no bound of its own */
     uint32_t max_parallel_per_cluster; /* 0: only the agent's own bound */
     bool canary;                       /* trial restores apply */
+    bool needs_approval;               /* opens by an approval only */
     failure_policy_t on_failure;       /* what a spent budget means */
     uint32_t budget;                   /* failures that are tolerated in this wave */
     uint32_t forgiven;                 /* failures that an operator's resume accepted */
@@ -161,8 +164,10 @@ typedef struct rollout {
     uint32_t prune_keep_count; /* PRUNE */
     char *spec; /* canonical JSON with all of the above, for the reader and the store */
     digest_t plan;
-    ident_t order;
-    ident_t parent; /* rollout that this one takes back, or null */
+    ident_t order;         /* the question by which it was asked for */
+    digest_t order_digest; /* of the signed order that its jobs are done under; zero: no job */
+    bool ticketed;         /* its order's later waves open by a ticket */
+    ident_t parent;        /* rollout that this one takes back, or null */
     char *actor;
     char *reason; /* why it stands where it stands */
     int64_t created_us;
@@ -186,10 +191,34 @@ bool task_state_is_final(task_state_t state);
 bool task_state_is_failure(task_state_t state);
 bool task_state_is_in_flight(task_state_t state);
 
+/*
+ * Whether the signed order names the task's tenant, which has a leaf in it then: those that the
+ * rollout was launched to visit. What its plan passed over or refused was over at that very moment,
+ * finished_us = created_us, and never began; it has no leaf, gets no job, and no retry reaches it,
+ * so that this stays as it is.
+ */
+bool task_is_ordered(const rollout_t *rollout, const task_t *task);
+
 /* Whether it was left out because nobody could reach it, rather than withdrawn with its rollout:
  * a retry means those too. */
 bool task_is_left_out(const task_t *task);
 bool rollout_state_is_final(rollout_state_t state);
+
+/* Whether it takes tenants back: that goes before everything else. */
+bool rollout_takes_back(const rollout_t *rollout);
+
+/* Whether it moves tenants on, which none does while its application is held. Agents say the same.
+ */
+bool rollout_goes_forward(const rollout_t *rollout);
+
+/* The applications that are held in this fleet, "" among them where all are. Borrowed. */
+typedef struct held {
+    const char *const *applications;
+    size_t count;
+} held_t;
+
+/* Whether a hold keeps its jobs back. */
+bool rollout_is_held(const rollout_t *rollout, const held_t *held);
 
 /* Whether its jobs are to stop wherever they are: it is ending, or ended without them, and an agent
  * that was away may never have heard of it. */

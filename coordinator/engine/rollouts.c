@@ -150,6 +150,20 @@ static void set_reason(rollout_t *rollout, const char *why, const char *words) {
     }
 }
 
+void rollouts_explain(run_t *run, const char *why, const event_t *event, effects_t *effects) {
+    rollout_t *rollout = run->rollout;
+    if (rollout->state != ROLLOUT_RUNNING) {
+        return;
+    }
+    char *before = TAKE(rollout->reason);
+    set_reason(rollout, why, event->words);
+    bool same = before != NULL && rollout->reason != NULL && strcmp(before, rollout->reason) == 0;
+    free(before);
+    if (!same) { /* what is asked for again and again is written once */
+        run_touch(run, event, effects);
+    }
+}
+
 void rollouts_apply(engine_t *engine, run_t *run, rollout_event_t what, const event_t *event,
                     effects_t *effects) {
     rollout_t *rollout = run->rollout;
@@ -206,6 +220,16 @@ static bool set_back(engine_t *engine, run_t *run, uint32_t number, const event_
     return any;
 }
 
+/* The rollout's next turn is this wave, where it stands at a later one. */
+static void go_back(engine_t *engine, run_t *run, uint32_t wave, const event_t *event,
+                    effects_t *effects) {
+    uint32_t current = run->rollout->current_wave;
+    if (wave < current) {
+        waves_apply(engine, run, current, WAVE_EVENT_POSTPONED, event, effects);
+        run->rollout->current_wave = wave;
+    }
+}
+
 void rollouts_retry(engine_t *engine, run_t *run, const event_t *event, effects_t *effects) {
     rollout_t *rollout = run->rollout;
     if (!can_retry(rollout->state)) {
@@ -216,7 +240,7 @@ void rollouts_retry(engine_t *engine, run_t *run, const event_t *event, effects_
     for (uint32_t w = 0; w < rollout->wave_count; w++) {
         if (set_back(engine, run, w, event, effects)) {
             run->set_back = true;
-            rollout->current_wave = w < rollout->current_wave ? w : rollout->current_wave;
+            go_back(engine, run, w, event, effects);
         }
     }
     rollouts_apply(engine, run, ROLLOUT_EVENT_RETRIED, event, effects);

@@ -37,8 +37,8 @@ static const char *const EVENTS[TASK_EVENT_COUNT] = {
     [TASK_EVENT_OUT_OF_REACH] = "out of reach",
 };
 
-static const char *const CONDITIONS[TASK_IF_COUNT] = {"tries left", "touched",
-                                                      "out of reach counts", "wave open"};
+static const char *const CONDITIONS[TASK_IF_COUNT] = {
+    "tries left", "touched", "out of reach counts", "wave open", "named by the order"};
 
 static const char *const EFFECTS[TASK_EFFECT_COUNT] = {
     [TASK_DO_NOTHING] = "",      [TASK_DO_QUEUE] = "queue", [TASK_DO_SEND] = "send job",
@@ -63,6 +63,7 @@ enum {
 #define TOUCHED TASK_IF_TOUCHED
 #define COUNTS TASK_IF_COUNTS
 #define OPEN TASK_IF_WAVE_OPEN
+#define ORDERED TASK_IF_ORDERED
 #define ON(name) IN(TASK_EVENT_##name)
 #define AT(name) IN(TASK_##name)
 
@@ -122,9 +123,9 @@ static const table_row_t ROWS[] = {
      "its cluster is out of reach after something was changed"},
     {27, AT(READY) | AT(WAITING), ON(OUT_OF_REACH), COUNTS | TOUCHED, 0, TASK_SKIPPED, {0},
      "its cluster is out of reach, and this rollout skips such"},
-    {28, AGAIN, ON(RETRIED), OPEN, OPEN, TASK_READY, {TASK_DO_CLEAR, TASK_DO_QUEUE},
+    {28, AGAIN, ON(RETRIED), OPEN | ORDERED, OPEN | ORDERED, TASK_READY, {TASK_DO_CLEAR, TASK_DO_QUEUE},
      "an operator asked for another try"},
-    {29, AGAIN, ON(RETRIED), OPEN, 0, TASK_PENDING, {TASK_DO_CLEAR},
+    {29, AGAIN, ON(RETRIED), OPEN | ORDERED, ORDERED, TASK_PENDING, {TASK_DO_CLEAR},
      "an operator asked for another try; its wave is not open yet"},
 
     {40, IDLE, RESULTS, 0, 0, TABLE_SAME, {0},
@@ -150,6 +151,8 @@ static const table_row_t ROWS[] = {
     {50, AT(PENDING) | AT(READY) | AT(DISPATCHED) | AT(RUNNING) | AT(SUCCEEDED) | AT(NOT_NEEDED) |
          AT(GONE), ON(RETRIED), 0, 0, TABLE_SAME, {0},
      "nothing to try again"},
+    {51, AGAIN, ON(RETRIED), ORDERED, 0, TABLE_SAME, {0},
+     "refused: the plan found nothing to do for it, so that no signed order names it"},
 };
 // clang-format on
 

@@ -33,7 +33,8 @@ enum {
     TASK_IF_TOUCHED = 1 << 1,    /* something was, or may have been, committed */
     TASK_IF_COUNTS = 1 << 2,     /* out of reach counts as failure */
     TASK_IF_WAVE_OPEN = 1 << 3,  /* its wave has been opened */
-    TASK_IF_COUNT = 4,
+    TASK_IF_ORDERED = 1 << 4,    /* the signed order names it */
+    TASK_IF_COUNT = 5,
 };
 
 typedef enum task_effect {

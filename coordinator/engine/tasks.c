@@ -79,7 +79,10 @@ static uint32_t conditions_of(const rollout_t *rollout, const task_t *task) {
     return (task->attempts < rollout->attempts ? TASK_IF_TRIES_LEFT : 0U) |
            (task->touched ? TASK_IF_TOUCHED : 0U) |
            (rollout->unreachable == UNREACHABLE_COUNT_AS_FAILURE ? TASK_IF_COUNTS : 0U) |
-           (wave != WAVE_PENDING && wave != WAVE_CANCELLED ? TASK_IF_WAVE_OPEN : 0U);
+           (wave != WAVE_PENDING && wave != WAVE_AWAITING && wave != WAVE_CANCELLED
+                ? TASK_IF_WAVE_OPEN
+                : 0U) |
+           (task_is_ordered(rollout, task) ? TASK_IF_ORDERED : 0U);
 }
 
 static void save(run_t *run, uint32_t ordinal, effects_t *effects) {

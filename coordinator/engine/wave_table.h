@@ -14,6 +14,10 @@ typedef enum wave_event {
     WAVE_EVENT_CANCELLED, /* the rollout ends before it */
     WAVE_EVENT_RETRIED,   /* an operator asked for another try of tasks in it */
     WAVE_EVENT_FORGIVEN,  /* an operator resumed the rollout and accepts the failures so far */
+    WAVE_EVENT_EVIDENCE,  /* results or an approval came: what opens it may be there now */
+    WAVE_EVENT_TICKETED,  /* what opens it was verified and stored */
+    WAVE_EVENT_DENIED,    /* it cannot be opened yet, and the words say why */
+    WAVE_EVENT_POSTPONED, /* a retry took the rollout back to an earlier wave */
     WAVE_EVENT_COUNT
 } wave_event_t;
 
@@ -21,7 +25,8 @@ enum {
     WAVE_IF_SETTLED = 1 << 0, /* every task in it is in a final state */
     WAVE_IF_SPENT = 1 << 1,   /* failures exceed the error budget, and the policy is not to go on */
     WAVE_IF_SOAKS = 1 << 2,   /* it has a soak time */
-    WAVE_IF_COUNT = 3,
+    WAVE_IF_GATED = 1 << 3, /* it opens by a ticket: a later wave of an order, or an approved one */
+    WAVE_IF_COUNT = 4,
 };
 
 typedef enum wave_effect {
@@ -31,6 +36,8 @@ typedef enum wave_effect {
     WAVE_DO_TELL_PASSED, /* to the rollout */
     WAVE_DO_TELL_FAILED, /* to the rollout */
     WAVE_DO_JUDGE,       /* look at it again at once */
+    WAVE_DO_ASK,         /* ask for what opens it */
+    WAVE_DO_EXPLAIN,     /* the rollout's reason says how that stands */
     WAVE_EFFECT_COUNT
 } wave_effect_t;
 

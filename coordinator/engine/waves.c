@@ -7,9 +7,18 @@ static bool budget_spent(const wave_t *wave) {
            (uint64_t)wave->failed > (uint64_t)wave->budget + wave->forgiven;
 }
 
-static uint32_t conditions_of(const wave_t *wave) {
+/* Every later wave of an order asks, and a first one that needs an approval: whether there is
+ * anything to wait for is found out by whoever knows the order. */
+static bool is_gated(const rollout_t *rollout, uint32_t number) {
+    return rollout->ticketed && (number > 0 || rollout->waves[number].needs_approval);
+}
+
+static uint32_t conditions_of(const rollout_t *rollout, uint32_t number) {
+    const wave_t *wave = &rollout->waves[number];
     return (wave->settled == wave->count ? WAVE_IF_SETTLED : 0U) |
-           (budget_spent(wave) ? WAVE_IF_SPENT : 0U) | (wave->soak_for_us > 0 ? WAVE_IF_SOAKS : 0U);
+           (budget_spent(wave) ? WAVE_IF_SPENT : 0U) |
+           (wave->soak_for_us > 0 ? WAVE_IF_SOAKS : 0U) |
+           (is_gated(rollout, number) ? WAVE_IF_GATED : 0U);
 }
 
 /*
@@ -27,8 +36,17 @@ static void release(engine_t *engine, run_t *run, uint32_t number, const event_t
     }
 }
 
-static void carry_out(engine_t *engine, run_t *run, uint32_t number, wave_effect_t what,
-                      const event_t *event, effects_t *effects) {
+/* What a row of one wave has done. */
+typedef struct turn {
+    uint32_t number;
+    const table_row_t *row;
+    const event_t *event;
+} turn_t;
+
+static void carry_out(engine_t *engine, run_t *run, const turn_t *turn, wave_effect_t what,
+                      effects_t *effects) {
+    uint32_t number = turn->number;
+    const event_t *event = turn->event;
     bool current = number == run->rollout->current_wave;
     switch (what) {
     case WAVE_DO_RELEASE:
@@ -47,6 +65,13 @@ static void carry_out(engine_t *engine, run_t *run, uint32_t number, wave_effect
         break;
     case WAVE_DO_JUDGE:
         waves_apply(engine, run, number, WAVE_EVENT_JUDGED, event, effects);
+        break;
+    case WAVE_DO_ASK:
+        effects_add(effects,
+                    (effect_t){.kind = EFFECT_TICKET, .rollout = run->rollout, .wave = number});
+        break;
+    case WAVE_DO_EXPLAIN:
+        rollouts_explain(run, turn->row->why, event, effects);
         break;
     case WAVE_DO_NOTHING:
     case WAVE_EFFECT_COUNT:
@@ -79,8 +104,8 @@ void waves_apply(engine_t *engine, run_t *run, uint32_t number, wave_event_t wha
                  const event_t *event, effects_t *effects) {
     wave_t *wave = &run->rollout->waves[number];
     wave_state_t before = wave->state;
-    const table_row_t *row =
-        table_find(&WAVE_MACHINE, (uint8_t)before, (uint8_t)what, conditions_of(wave));
+    const table_row_t *row = table_find(&WAVE_MACHINE, (uint8_t)before, (uint8_t)what,
+                                        conditions_of(run->rollout, number));
     wave->state = (wave_state_t)table_next(row, (uint8_t)before);
     stamp(wave, before, event);
     if (wave->state != before) {
@@ -91,7 +116,8 @@ void waves_apply(engine_t *engine, run_t *run, uint32_t number, wave_event_t wha
                                         .machine = &WAVE_MACHINE,
                                         .row = row});
     }
+    const turn_t turn = {.number = number, .row = row, .event = event};
     for (size_t i = 0; i < TABLE_EFFECTS; i++) {
-        carry_out(engine, run, number, (wave_effect_t)row->effects[i], event, effects);
+        carry_out(engine, run, &turn, (wave_effect_t)row->effects[i], effects);
     }
 }

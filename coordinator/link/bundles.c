@@ -223,6 +223,21 @@ static status_t audit_push(hub_t *self, const listener_message_t *from, const bu
     return hub_audit(self, &audit, err);
 }
 
+/* Agents ask for the release keys' threshold, whoever pushed; but who may order nothing of an
+ * application has no say in what stands here as its newest. "": of any. */
+static status_t allow(hub_t *self, const zap_peer_t *peer, const char *application, error_t *err) {
+    const unsigned may = 1U << ROLE_OPERATOR | 1U << ROLE_RELEASE;
+    keeper_t *keeper = self->options.keeper;
+    trust_view_t view = keeper_view(keeper, self->now_us);
+    tally_scope_t scope = {.application = application, .environment = keeper_environment(keeper)};
+    if ((tally_grants(&view, &peer->sign, &scope) & may) != 0) {
+        return STATUS_OK;
+    }
+    return error_set(err, ERROR_TRUST_KEY,
+                     "bundle.push needs the role operator or release%s%s, which this key has not",
+                     application[0] != '\0' ? " for application " : "", application);
+}
+
 static status_t take_in(hub_t *self, const upload_t *upload, const bundle_proof_t *proof,
                         error_t *err) {
     listener_message_t from = asked_by(&upload->pusher);
@@ -235,6 +250,7 @@ static status_t take_in(hub_t *self, const upload_t *upload, const bundle_proof_
                         .pushed_by = from.peer->name,
                         .pushed_us = self->now_us};
     bool is_new = false;
+    TRY(allow(self, from.peer, proof->application, err));
     TRY(hub_begin(self, err));
     TRY(store_bundle_adopt(self->options.store, &row, upload->path, &is_new, err));
     return audit_push(self, &from, &row, err);
@@ -325,6 +341,7 @@ void bundles_tick(hub_t *self) {
 static status_t put_chunk(hub_t *self, const listener_message_t *from, const Drover__BundlePut *put,
                           upload_t **ret_upload, error_t *err) {
     TRY(check_put(put, err));
+    TRY(allow(self, from->peer, "", err));
     digest_t digest = field_digest(put->digest);
     upload_t *upload = find_upload(self, &from->peer->key);
     if (upload != NULL &&

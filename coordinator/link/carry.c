@@ -157,6 +157,9 @@ static status_t store_one(hub_t *self, const effect_t *effect, error_t *err) {
         return STATUS_OK;
     case EFFECT_ROLL_BACK:
         return roll_back(self, effect, err);
+    case EFFECT_TICKET:
+        tickets_ask(self, effect);
+        return STATUS_OK;
     case EFFECT_LEASE:
         self->offer_all = true;
         return write_lease(self, effect, err);
@@ -244,6 +247,7 @@ static bool has_outstanding(const rollout_t *rollout) {
 
 /* One that is over stays while word of an outstanding task may still come. */
 void carry_release(hub_t *self) {
+    bool any = false;
     for (size_t i = 0; i < self->effects.count; i++) {
         const effect_t *effect = &self->effects.items[i];
         bool saved = effect->kind == EFFECT_SAVE_ROLLOUT || effect->kind == EFFECT_SAVE_TASK;
@@ -261,5 +265,9 @@ void carry_release(hub_t *self) {
         }
         ident_t id = over->id;
         engine_release(self->engine, &id);
+        any = true;
+    }
+    if (any) {
+        proofs_sweep(self);
     }
 }

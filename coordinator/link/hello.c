@@ -335,6 +335,7 @@ static void begin_session(hub_t *self, session_t *session, const listener_messag
     session->suspended = known->status == AGENT_SUSPENDED;
     session->acknowledged = known->acknowledged;
     session->last_report = hello->last_report;
+    session->trust_version = hello->trust_version;
     session->heard_boot_us = session->progress_boot_us = self->boot_us;
     session->touched_us = self->now_us;
     session->capacity = 0;
@@ -360,6 +361,7 @@ static status_t accept_hello(hub_t *self, const listener_message_t *from,
         TRY(hello_settle(self, session, err));
     }
     welcome(self, session, protocol);
+    TRY(news_tell(self, session, err));
     log_info("agent online", "agent", session->name, "address", from->address, "software",
              hello->software, "clusters", LOG_NUMBER(session->cluster_count), "in_hand",
              LOG_NUMBER(hello->n_in_hand));

@@ -50,6 +50,9 @@ static status_t load(hub_t *self, error_t *err) {
         return error_set(err, ERROR_NO_MEMORY, "out of memory for the engine");
     }
     TRY(adopt_open(self, err));
+    proofs_free(self);
+    self->ask_all = true; /* what opens a wave may have come while nobody looked */
+    TRY(news_begin(self, err));
     return store_cluster_each(self->options.store, restore_lease, self, err);
 }
 
@@ -58,6 +61,7 @@ status_t hub_new(const hub_options_t *options, hub_t **ret_hub, error_t *err) {
     if (self == NULL) {
         return error_set(err, ERROR_NO_MEMORY, "out of memory for the hub");
     }
+    INVARIANT(options->keeper != NULL);
     self->options = *options;
     hub_read_clocks(self);
     TRY(load(self, err));
@@ -72,6 +76,8 @@ void hub_destroy(hub_t **self_p) {
     hub_t *self = *self_p;
     store_rollback(self->options.store);
     bundles_free(self);
+    holds_free(&self->holds);
+    proofs_free(self);
     session_free_all(&self->sessions);
     outgoing_free(&self->outgoing);
     effects_free(&self->effects);
@@ -217,7 +223,8 @@ void hub_abandon(hub_t *self, const char *what, const error_t *err) {
     self->offer_all = true;
     forget_sessions(self);
     error_t fault = {0};
-    if (load(self, &fault) != STATUS_OK) {
+    if (keeper_reload(self->options.keeper, &fault) != STATUS_OK ||
+        load(self, &fault) != STATUS_OK) {
         log_error("catalog unreadable", &fault);
         self->broken = true;
         self->fault = fault;
@@ -227,6 +234,8 @@ void hub_abandon(hub_t *self, const char *what, const error_t *err) {
 }
 
 static status_t write_all(hub_t *self, error_t *err) {
+    TRY(news_look(self, err));
+    tickets_look(self);
     /* offers follow from what was taken in, and a rollback that starts makes new ones */
     for (int round = 0; round < 4; round++) {
         TRY(carry_store(self, err));
@@ -304,6 +313,9 @@ static status_t take_agent(hub_t *self, const listener_message_t *from, const en
     if (message->kind == DROVER__KIND__KIND_BUNDLE_WANT) {
         return bundles_want(self, from, message->bundle_want, err);
     }
+    if (message->kind == DROVER__KIND__KIND_PAPER_WANT) {
+        return papers_want(self, from, message->paper_want, err);
+    }
     INVARIANT(message->kind == DROVER__KIND__KIND_GOODBYE);
     return hello_goodbye(self, session, message->goodbye, err);
 }
@@ -312,6 +324,9 @@ static status_t take(hub_t *self, const listener_message_t *from, const envelope
                      const message_t *message, error_t *err) {
     if (from->peer->party == PARTY_AGENT) {
         return take_agent(self, from, envelope, message, err);
+    }
+    if (from->peer->party == PARTY_NEWCOMER) {
+        return enroll_take(self, from, message->enroll, err);
     }
     if (message->kind == DROVER__KIND__KIND_QUESTION) {
         return questions_take(self, from, envelope, message->question, err);
@@ -381,6 +396,33 @@ void hub_tick(hub_t *self) {
     if (!self->broken && !self->draining) {
         offers_sweep(self);
     }
+}
+
+/* As if it had said goodbye; but what it said last of its clusters is not believed any more. */
+static void drop_session(hub_t *self, session_t *session) {
+    event_t event = hub_event(self, EVENT_GOODBYE, &session->key);
+    listener_release(self->listener, &session->key);
+    hub_step(self, &event);
+    session->online = false;
+    session->capacity = 0;
+    session->cluster_count = 0;
+    (void)snprintf(session->problem, sizeof session->problem, "no longer enrolled");
+    log_warning("agent dropped", "agent", session->name, "reason", "no longer enrolled");
+}
+
+void hub_peers_changed(hub_t *self, const zap_t *zap) {
+    if (self->broken) {
+        return;
+    }
+    hub_read_clocks(self);
+    for (session_t *session = self->sessions; session != NULL; session = session->hh.next) {
+        const zap_peer_t *peer = zap_find(zap, &session->key);
+        bool agent = peer != NULL && peer->party == PARTY_AGENT;
+        if (session->online && !agent) {
+            drop_session(self, session);
+        }
+    }
+    hub_settle(self);
 }
 
 void hub_notice(hub_t *self, listener_event_t event, const curve_public_t *key) {

@@ -14,6 +14,7 @@
 #include "common/config/coordinator_config.h"
 #include "common/wire/listener.h"
 #include "coordinator/service/service.h"
+#include "coordinator/trust/keeper.h"
 
 typedef struct hub hub_t;
 
@@ -34,6 +35,7 @@ typedef struct hub_options {
     store_t *store;
     store_identity_t identity; /* as store_start answered it */
     const sign_secret_t *sign; /* coordinator's key */
+    keeper_t *keeper;          /* read again where a transaction is given up */
 } hub_options_t;
 
 /* Build the engine from the store: open rollouts, leases of the clusters. */
@@ -57,6 +59,10 @@ void hub_settle(hub_t *self);
 
 /* Time passes: leases end, soaks end, waits end. Settles. */
 void hub_tick(hub_t *self);
+
+/* The table of enrolled keys was set anew: sessions of keys that are no longer agents' end at once,
+ * and what they have in hand is unknown from now on. Settles. */
+void hub_peers_changed(hub_t *self, const zap_t *zap);
 
 /* What the listener noticed about a connection. */
 void hub_notice(hub_t *self, listener_event_t event, const curve_public_t *key);

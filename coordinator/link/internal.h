@@ -11,9 +11,11 @@
 #include "common/base/log.h"
 #include "coordinator/link/hub.h"
 #include "coordinator/link/outgoing.h"
+#include "coordinator/link/proofs.h"
 #include "coordinator/link/session.h"
 #include "coordinator/store/store_audit.h"
 #include "coordinator/store/store_tenant.h"
+#include "coordinator/trust/holds.h"
 
 typedef struct upload upload_t; /* bundles.c: a bundle that an operator is pushing */
 typedef struct bundle_prover bundle_prover_t;
@@ -27,6 +29,7 @@ struct hub {
     size_t carried; /* effects of this transaction that the store has */
     outgoing_t outgoing;
     session_t *sessions;
+    proofs_t *proofs; /* of the orders under way */
     upload_t *uploads;
     bundle_prover_t *prover; /* the proof that is under way, or NULL */
     upload_t *proving;       /* of what; NULL where that was given up */
@@ -35,6 +38,11 @@ struct hub {
     int64_t now_us;          /* wall clock, read once a message */
     int64_t boot_us;         /* boot clock, likewise */
     bool offer_all;          /* what is ready changed: every agent with room is asked */
+    bool ask_all;            /* every wave that awaits its ticket asks for it again */
+    holds_t holds;           /* that stand: nothing forward leaves under them */
+    bool look;               /* what agents must know may have changed: see news.c */
+    uint64_t trust_seen;     /* keeper_changes, as last looked at */
+    digest_t news;           /* over what agents were told, or would be */
     bool draining;
     bool behind; /* an agent has seen a newer run: this catalog is an old copy */
     bool broken;
@@ -104,6 +112,37 @@ MUST_CHECK status_t questions_take(hub_t *self, const listener_message_t *from,
                                    error_t *err);
 /* An Answer that says what went wrong. */
 void questions_fail(hub_t *self, const listener_message_t *to, uint32_t number, const error_t *err);
+
+/* papers.c: orders and tickets, for whoever judges a job by them */
+MUST_CHECK status_t papers_want(hub_t *self, const listener_message_t *from,
+                                const Drover__PaperWant *want, error_t *err);
+
+/* results.c: what agents signed about their tenants of a wave */
+MUST_CHECK status_t results_take(hub_t *self, const listener_message_t *from,
+                                 const session_t *session, const Drover__Reports *reports,
+                                 error_t *err);
+
+/* tickets.c: what opens a later wave */
+/* Carry out EFFECT_TICKET and tell the engine how that went. */
+void tickets_ask(hub_t *self, const effect_t *effect);
+/* Have those asked for again of which more is known now; before what the engine wants is carried
+ * out. */
+void tickets_look(hub_t *self);
+/* The ticket that opened a later wave of the order. ERROR_TICKET_ORDER where none did. */
+MUST_CHECK status_t tickets_of(hub_t *self, proofs_t *proofs, uint32_t wave, digest_t *ret_ticket,
+                               error_t *err);
+
+/* news.c: trust files, revocations, holds and stops, as agents must know them */
+/* How all that stands now, without telling anybody. */
+MUST_CHECK status_t news_begin(hub_t *self, error_t *err);
+/* Where it changed within this transaction: tell every agent after the commit. */
+MUST_CHECK status_t news_look(hub_t *self, error_t *err);
+/* Tell an agent that said hello what it lacks. */
+MUST_CHECK status_t news_tell(hub_t *self, session_t *session, error_t *err);
+
+/* enroll.c: a host without a card asks for one */
+MUST_CHECK status_t enroll_take(hub_t *self, const listener_message_t *from,
+                                const Drover__Enroll *enroll, error_t *err);
 
 /* carry.c: carry out what the engine wants, in the store and, after the commit, outside. */
 MUST_CHECK status_t carry_store(hub_t *self, error_t *err);

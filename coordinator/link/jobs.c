@@ -1,6 +1,8 @@
 /*
  * jobs.c: batches of jobs and cancels, signed. A batch names its agent, epoch and incarnation
- * within what is signed, so that it is worth nothing anywhere else, nor after its expiry.
+ * within what is signed, so that it is worth nothing anywhere else, nor after its expiry. Its
+ * signature authorizes nothing: each job names the order that does, the tenant's place in it and,
+ * in a later wave, the ticket that opened it. None leaves without.
  */
 #include "common/wire/field.h"
 #include "coordinator/link/jobs.h"
@@ -53,6 +55,9 @@ typedef struct batch {
     Drover__Job jobs[WIRE_JOBS];
     Drover__Job *jobs_list[WIRE_JOBS];
     ident_t references[WIRE_JOBS]; /* that jobs borrow */
+    uint8_t proofs[WIRE_JOBS][PROOF_BYTES];
+    digest_t tickets[WIRE_TERMS]; /* that terms borrow; zero: none */
+    const rollout_t *unsent;      /* whose jobs could not be sent: told once */
     uint32_t term_count;
     uint32_t job_count;
     size_t bytes;
@@ -92,7 +97,8 @@ static char *text_of(const char *text) {
     return field_of_text(text != NULL ? text : "");
 }
 
-static void fill_terms(Drover__Terms *terms, const rollout_t *rollout, uint32_t wave) {
+static void fill_terms(Drover__Terms *terms, const rollout_t *rollout, uint32_t wave,
+                       const digest_t *ticket) {
     drover__terms__init(terms);
     terms->rollout = field_of_bytes(rollout->id.bytes, sizeof rollout->id.bytes);
     terms->wave = wave;
@@ -112,21 +118,25 @@ static void fill_terms(Drover__Terms *terms, const rollout_t *rollout, uint32_t 
     if (!ident_is_null(&rollout->order)) {
         terms->order = field_of_bytes(rollout->order.bytes, sizeof rollout->order.bytes);
     }
+    terms->order_digest = field_of_digest(&rollout->order_digest);
+    terms->ticket = field_of_digest(ticket);
     terms->keep_open = !rollout_state_is_final(rollout->state);
     terms->prune_keep_us = rollout->prune_keep_us;
     terms->prune_keep_count = rollout->prune_keep_count;
 }
 
 /* The index of a wave's terms; the batch has room for them. */
-static uint32_t terms_of(batch_t *batch, const rollout_t *rollout, uint32_t wave) {
+static uint32_t terms_of(batch_t *batch, const jobs_item_t *item, const digest_t *ticket) {
+    uint32_t wave = item->task->wave;
     for (uint32_t i = 0; i < batch->term_count; i++) {
-        if (batch->rollouts[i] == rollout && batch->terms[i].wave == wave) {
+        if (batch->rollouts[i] == item->rollout && batch->terms[i].wave == wave) {
             return i;
         }
     }
     uint32_t index = batch->term_count++;
-    batch->rollouts[index] = rollout;
-    fill_terms(&batch->terms[index], rollout, wave);
+    batch->rollouts[index] = item->rollout;
+    batch->tickets[index] = *ticket;
+    fill_terms(&batch->terms[index], item->rollout, wave, &batch->tickets[index]);
     batch->terms_list[index] = &batch->terms[index];
     batch->bytes += protobuf_c_message_get_packed_size(&batch->terms[index].base);
     return index;
@@ -156,14 +166,53 @@ static bool names_recovery_point(rollout_kind_t kind) {
     return kind == KIND_RESTORE || kind == KIND_BACKUP_CHECK;
 }
 
+/* What shows an agent that it may do the job. */
+typedef struct warrant {
+    buffer_t proof;
+    digest_t ticket; /* zero: none is needed */
+} warrant_t;
+
+static void warrant_free(warrant_t *warrant) {
+    buffer_free(&warrant->proof);
+}
+
+static status_t find_warrant(hub_t *self, const jobs_item_t *item, warrant_t *warrant,
+                             error_t *err) {
+    proofs_t *proofs = NULL;
+    uint32_t wave = 0;
+    TRY(proofs_find(self, item->rollout, &proofs, err));
+    TRY(proofs_make(proofs, &item->task->tenant, &warrant->proof, &wave, err));
+    INVARIANT(warrant->proof.size <= PROOF_BYTES);
+    return item->rollout->ticketed && wave > 0
+               ? tickets_of(self, proofs, wave, &warrant->ticket, err)
+               : STATUS_OK;
+}
+
+/* A job without proof stays here: it is given and known, and offered again. */
+static void tell_unsent(batch_t *batch, const jobs_item_t *item, error_t *err) {
+    if (batch->unsent != item->rollout) {
+        batch->unsent = item->rollout;
+        (void)error_context(err, "sending a job of rollout '%.100s'", item->rollout->name);
+        log_error("job not sent", err);
+    }
+}
+
 static void add_job(batch_t *batch, const jobs_item_t *item) {
+    CLEANUP(warrant_free) warrant_t warrant = {0};
     const task_t *task = item->task;
+    error_t err = {0};
+    if (find_warrant(batch->hub, item, &warrant, &err) != STATUS_OK) {
+        tell_unsent(batch, item, &err);
+        return;
+    }
     uint32_t index = batch->job_count++;
     Drover__Job *job = &batch->jobs[index];
     drover__job__init(job);
+    memcpy(batch->proofs[index], warrant.proof.data, warrant.proof.size);
+    job->proof = field_of_bytes(batch->proofs[index], warrant.proof.size);
     job->job = field_of_bytes(task->job.bytes, sizeof task->job.bytes);
     job->attempt = field_of_bytes(task->attempt.bytes, sizeof task->attempt.bytes);
-    job->terms = terms_of(batch, item->rollout, task->wave);
+    job->terms = terms_of(batch, item, &warrant.ticket);
     job->tenant = field_of_bytes(task->tenant.bytes, sizeof task->tenant.bytes);
     job->tenant_name = text_of(task->tenant_name);
     job->system_identifier = task->system_identifier;
@@ -197,6 +246,7 @@ void jobs_send(hub_t *self, jobs_item_t *items, size_t count) {
         return; /* what is not sent is offered again */
     }
     batch->hub = self;
+    batch->unsent = NULL;
     batch->term_count = batch->job_count = 0;
     batch->bytes = 0;
     qsort(items, count, sizeof *items, compare_items);
@@ -207,7 +257,9 @@ void jobs_send(hub_t *self, jobs_item_t *items, size_t count) {
             flush(batch);
             batch->key = items[i].key;
         }
-        add_job(batch, &items[i]);
+        if (!rollout_is_held(items[i].rollout, &self->holds.held)) {
+            add_job(batch, &items[i]); /* one that is kept back is offered again */
+        }
     }
     flush(batch);
 }

@@ -28,6 +28,7 @@ static uint32_t offer(hub_t *self, session_t *session, uint32_t room) {
     }
     event_t event = hub_event(self, EVENT_ROOM, &session->key);
     event.room = count;
+    event.held = self->holds.held;
     event.fresh = fresh;
     event.fresh_count = count;
     size_t before = self->effects.count;

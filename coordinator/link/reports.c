@@ -349,18 +349,19 @@ static status_t keep_batch(hub_t *self, const session_t *session, const envelope
     return store_report_insert_batch(self->options.store, &row, err);
 }
 
-static status_t take_new(hub_t *self, session_t *session, const envelope_t *envelope,
-                         const Drover__Reports *reports, const char *address, error_t *err) {
+static status_t take_new(hub_t *self, const listener_message_t *from, session_t *session,
+                         const envelope_t *envelope, const Drover__Reports *reports, error_t *err) {
     digest_t batch;
     TRY(hub_begin(self, err));
     TRY(keep_batch(self, session, envelope, &batch, err));
     uint64_t acknowledged = session->acknowledged;
     for (size_t i = 0; i < reports->n_reports; i++) {
         if (reports->reports[i]->number == acknowledged + 1) {
-            TRY(take_one(self, session, reports->reports[i], &batch, address, err));
+            TRY(take_one(self, session, reports->reports[i], &batch, from->address, err));
             acknowledged++;
         }
     }
+    TRY(results_take(self, from, session, reports, err));
     agent_key_t agent = session_agent(&session->key);
     TRY(store_agent_set_acknowledged(self->options.store, &agent, acknowledged, err));
     session->acknowledged = acknowledged;
@@ -387,7 +388,7 @@ status_t reports_take(hub_t *self, const listener_message_t *from, session_t *se
         has_new = has_new || reports->reports[i]->number == session->acknowledged + 1;
     }
     if (has_new) {
-        TRY(take_new(self, session, envelope, reports, from->address, err));
+        TRY(take_new(self, from, session, envelope, reports, err));
     }
     Drover__ReportsAck ack = DROVER__REPORTS_ACK__INIT;
     ack.number = session->acknowledged;

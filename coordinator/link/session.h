@@ -42,6 +42,7 @@ typedef struct session {
     char problem[SESSION_PROBLEM_BYTES]; /* why it left, or which cluster it could not read */
     uint64_t acknowledged;
     uint64_t last_report;     /* as hello said */
+    int64_t trust_version;    /* of the newest trust file that it has, or was sent */
     int64_t heard_boot_us;    /* anything */
     int64_t progress_boot_us; /* hello, or reports that were new */
     int64_t touched_us;       /* wall clock: when last_seen was last written */

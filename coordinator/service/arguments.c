@@ -61,6 +61,15 @@ status_t call_number(call_t *call, const call_number_t *number, int64_t *ret_num
     return STATUS_OK;
 }
 
+status_t call_object(call_t *call, const char *key, json_t **ret_object, error_t *err) {
+    json_t *value = value_of(call, key);
+    if (value != NULL && !json_is_object(value)) {
+        return error_set(err, ERROR_INVALID, "argument '%s' must be an object", key);
+    }
+    *ret_object = value;
+    return STATUS_OK;
+}
+
 status_t call_texts(call_t *call, const char *key, call_texts_t *ret_texts, error_t *err) {
     const json_t *list = value_of(call, key);
     *ret_texts = (call_texts_t){0};

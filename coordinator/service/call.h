@@ -28,6 +28,9 @@ typedef struct call {
     store_t *store;
     engine_t *engine;
     const service_question_t *question;
+    const struct verb *verb; /* NULL where nobody asked */
+    sign_public_t asker;     /* the key that signed the question */
+    bool known;              /* whether it is a key at all */
     effects_t *effects;
     json_t *arguments; /* an object */
     row_t document;
@@ -68,6 +71,9 @@ typedef struct call_number {
 } call_number_t;
 MUST_CHECK status_t call_number(call_t *call, const call_number_t *number, int64_t *ret_number,
                                 error_t *err);
+
+/* An object; NULL where absent. Borrowed. */
+MUST_CHECK status_t call_object(call_t *call, const char *key, json_t **ret_object, error_t *err);
 
 /* A list of texts; NULL and 0 where absent. The list lives as long as the call. */
 typedef struct call_texts {

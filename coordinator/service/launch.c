@@ -96,6 +96,8 @@ static void fill_rollout(const plan_t *plan, const launch_t *launch, int64_t now
     rollout->prune_keep_count = plan->prune_keep_count;
     rollout->plan = plan->digest;
     rollout->order = launch->order;
+    rollout->order_digest = launch->order_digest;
+    rollout->ticketed = launch->ticketed;
     rollout->parent = plan->parent;
     rollout->actor = copy(launch->actor, failed);
     rollout->created_us = rollout->updated_us = now_us;
@@ -131,6 +133,7 @@ static void fill_task(const plan_row_t *row, int64_t now_us, task_t *task, bool 
     task->wave = row->wave;
     task->state = state_of(row->outcome);
     task->from_position = task->position = row->from;
+    task->to_position = row->to;
     task->error_code = row->code;
     task->error = refused ? copy_or_null(reason, failed) : NULL;
     bool told = !refused && row->outcome != PLAN_LOOK; /* what its agent finds is told instead */
@@ -150,6 +153,7 @@ static void fill_wave(const plan_t *plan, const plan_wave_t *from, wave_t *wave,
     wave->max_parallel = from->max_parallel;
     wave->max_parallel_per_cluster = from->max_parallel_per_cluster;
     wave->canary = from->canary;
+    wave->needs_approval = from->needs_approval;
     wave->on_failure = from->on_failure;
     wave->budget = from->budget;
     wave->forgiven = from->by_outcome[PLAN_REFUSED];
@@ -218,6 +222,23 @@ static void mark_clean(rollout_t *rollout, effects_t *effects, size_t since) {
     }
 }
 
+static status_t start(call_t *call, rollout_t *rollout, error_t *err) {
+    size_t since = call->effects->count;
+    event_t event = call_event(call, EVENT_START, &rollout->id);
+    engine_step(call->engine, &event, call->effects);
+    if (call->effects->failed) {
+        return error_set(err, ERROR_NO_MEMORY, "out of memory for a rollout's effects");
+    }
+    mark_clean(rollout, call->effects, since);
+    return STATUS_OK;
+}
+
+static status_t explain_wait(rollout_t *rollout, error_t *err) {
+    rollout->reason = strdup("its order waits for signatures");
+    return rollout->reason != NULL ? STATUS_OK
+                                   : error_set(err, ERROR_NO_MEMORY, "out of memory for a rollout");
+}
+
 status_t launch_plan(call_t *call, const plan_t *plan, const launch_t *launch,
                      rollout_t **ret_rollout, error_t *err) {
     rollout_t *made = NULL;
@@ -227,13 +248,7 @@ status_t launch_plan(call_t *call, const plan_t *plan, const launch_t *launch,
     if (rollout == NULL) {
         return error_set(err, ERROR_NO_MEMORY, "out of memory for a rollout");
     }
-    size_t since = call->effects->count;
-    event_t event = call_event(call, EVENT_START, &rollout->id);
-    engine_step(call->engine, &event, call->effects);
-    if (call->effects->failed) {
-        return error_set(err, ERROR_NO_MEMORY, "out of memory for a rollout's effects");
-    }
-    mark_clean(rollout, call->effects, since);
+    TRY(launch->waits ? explain_wait(rollout, err) : start(call, rollout, err));
     TRY(store_rollout_insert(call->store, rollout, err));
     *ret_rollout = rollout;
     return STATUS_OK;

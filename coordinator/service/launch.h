@@ -1,5 +1,6 @@
 /*
- * launch.h: from a plan to a rollout that runs: built, taken in by the engine, started, stored.
+ * launch.h: from a plan to a rollout that runs: built, taken in by the engine, started, stored. One
+ * whose order is short of signatures is not started: it keeps its tenants until it is, or stopped.
  */
 #ifndef DROVER_SERVICE_LAUNCH_H
 #define DROVER_SERVICE_LAUNCH_H
@@ -12,6 +13,9 @@ typedef struct launch {
     const char *select; /* what was asked, for the reader, or NULL */
     const char *actor;
     ident_t order;
+    digest_t order_digest; /* of the signed order; zero where nobody gets a job */
+    bool ticketed;         /* its later waves open by a ticket */
+    bool waits;            /* its order is short of signatures: stored, not started */
     bool accept_data_loss;
 } launch_t;
 

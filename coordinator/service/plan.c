@@ -176,7 +176,8 @@ status_t plan_judge_forward(plan_t *plan, plan_row_t *row, error_t *err) {
     bool past = row->from > plan->target;
     TRY(plan_pass(plan, row, err, "stands %sat %s as inventory tells",
                   past ? "past the target, " : "", stands_at(plan, row)));
-    return plan->look ? look_anyway(plan, row, err) : STATUS_OK;
+    /* past the target there is nothing that an order for the target could permit */
+    return plan->look && !past ? look_anyway(plan, row, err) : STATUS_OK;
 }
 
 /* The newest migration on the way from `from` back to `to` that has no undo; NULL: all have one. */

@@ -11,10 +11,10 @@
 #ifndef DROVER_SERVICE_PLAN_H
 #define DROVER_SERVICE_PLAN_H
 
+#include "common/base/arena.h"
 #include "common/config/rollout_spec.h"
 #include "common/migration/bundle.h"
 #include "coordinator/engine/model.h"
-#include "coordinator/store/arena.h"
 
 typedef enum plan_outcome {
     PLAN_WORK,
@@ -55,6 +55,7 @@ typedef struct plan_wave {
     const char *name;
     uint32_t target;
     bool canary;
+    bool needs_approval; /* the order's first wave never does: its signatures open it */
     failure_policy_t on_failure;
     uint32_t max_parallel;
     uint32_t max_parallel_per_cluster;

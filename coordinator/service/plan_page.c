@@ -1,8 +1,10 @@
 /* plan_page.c: see plan_page.h. */
 #include "coordinator/service/plan_page.h"
 #include "common/crypto/hash.h"
+#include "common/trust/release.h"
 #include "coordinator/service/fleet.h"
 #include "coordinator/service/names.h"
+#include "coordinator/service/order_draft.h"
 
 #include <string.h>
 
@@ -46,6 +48,7 @@ static void add_wave(const plan_t *plan, uint32_t number, row_t *list) {
     row_number(&row, "soak_us", wave->soak_us);
     row_text(&row, "on_failure", names_on_failure(wave->on_failure));
     row_number(&row, "budget", wave->budget);
+    row_flag(&row, "needs_approval", wave->needs_approval);
     row_append(list, &row);
     row_free(&row);
 }
@@ -75,7 +78,24 @@ static void warn(row_t *list, const char *format, ...) {
     row_append_text(list, text);
 }
 
-static void add_warnings(const call_t *call, const plan_t *plan, row_t *into) {
+/* Agents would refuse every job: better known before anybody signs. */
+static void warn_unreleased(call_t *call, const plan_t *plan, row_t *list) {
+    const bundle_t *bundle = NULL;
+    release_t release;
+    error_t why = {0};
+    trust_view_t view = keeper_view(call->service->options.keeper, call->question->now_us);
+    bool forward = plan->kind == KIND_FORWARD || plan->kind == KIND_BASELINE;
+    if (!order_draft_needed(plan) || digest_is_null(&plan->bundle) ||
+        call_bundle_by_digest(call, &plan->bundle, &bundle, &why) != STATUS_OK) {
+        return;
+    }
+    release_of(bundle, &release);
+    if (release_verify(&view, &release.claim, forward, &why) != STATUS_OK) {
+        warn(list, "agents will refuse the bundle: %s", why.message);
+    }
+}
+
+static void add_warnings(call_t *call, const plan_t *plan, row_t *into) {
     row_t list = row_list();
     if (plan->by_outcome[PLAN_LEFT_OUT] > 0) {
         warn(&list, "%u %s selected but in no wave: a last wave with 'rest: true' takes them",
@@ -95,6 +115,7 @@ static void add_warnings(const call_t *call, const plan_t *plan, row_t *into) {
                  "the first wave has no work: it will show nothing before the next one opens");
         }
     }
+    warn_unreleased(call, plan, &list);
     row_take(into, "warnings", &list);
     row_free(&list);
 }
@@ -152,6 +173,12 @@ static void write_head(call_t *call, const plan_t *plan) {
     }
 }
 
+/* -1 where nothing is signed for the tenant. */
+static int64_t order_wave(const plan_t *plan, const plan_row_t *row) {
+    bool ordered = row->outcome == PLAN_WORK || row->outcome == PLAN_LOOK;
+    return ordered ? (int64_t)order_draft_wave(plan, row->wave) : -1;
+}
+
 static status_t write_row(call_t *call, const plan_t *plan, const plan_row_t *from, error_t *err) {
     CLEANUP(row_free) row_t row = row_new();
     bool placed = from->wave != PLAN_NO_WAVE;
@@ -165,6 +192,7 @@ static status_t write_row(call_t *call, const plan_t *plan, const plan_row_t *fr
     row_text(&row, "database", from->database);
     row_number(&row, "wave", placed ? (int64_t)from->wave : -1);
     row_text(&row, "wave_name", placed ? plan->waves[from->wave].name : NULL);
+    row_number(&row, "order_wave", order_wave(plan, from));
     row_number(&row, "from", from->from);
     row_text(&row, "from_version", version);
     row_number(&row, "to", from->to);
@@ -297,7 +325,7 @@ static status_t take_plan(call_t *call, planner_fn *make, const char *wanted, pl
     return STATUS_OK;
 }
 
-status_t plan_page_answer(call_t *call, planner_fn *make, error_t *err) {
+status_t plan_page_with(call_t *call, planner_fn *make, plan_page_fn *first, error_t *err) {
     const char *after = NULL;
     call_place_t place = {0};
     CLEANUP(plan_destroy_p) plan_t *plan = NULL;
@@ -311,10 +339,15 @@ status_t plan_page_answer(call_t *call, planner_fn *make, error_t *err) {
     TRY(take_plan(call, make, place.text, &plan, err));
     if (after == NULL) {
         write_head(call, plan);
+        TRY(first != NULL ? first(call, plan, err) : STATUS_OK);
     }
     TRY(write_page(call, plan, (uint32_t)place.number, err));
     if (call->more) {
         call->service->plan = TAKE(plan);
     }
     return STATUS_OK;
+}
+
+status_t plan_page_answer(call_t *call, planner_fn *make, error_t *err) {
+    return plan_page_with(call, make, NULL, err);
 }

@@ -11,6 +11,11 @@
  * page's plan is another one now. */
 MUST_CHECK status_t plan_page_answer(call_t *call, planner_fn *make, error_t *err);
 
+/* The same, and what `first` adds to the first page. */
+typedef status_t plan_page_fn(call_t *call, const plan_t *plan, error_t *err);
+MUST_CHECK status_t plan_page_with(call_t *call, planner_fn *make, plan_page_fn *first,
+                                   error_t *err);
+
 /* Members that plans and starts share: what it is and what it adds up to. */
 void plan_page_totals(const plan_t *plan, row_t *into);
 

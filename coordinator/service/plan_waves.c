@@ -97,6 +97,7 @@ status_t plan_cut(plan_t *plan, const rollout_spec_t *spec, error_t *err) {
         plan->waves[i] = (plan_wave_t){
             .target = plan->target,
             .canary = i == 0,
+            .needs_approval = wave->approval,
             .on_failure = policy_of(wave->on_failure),
             .max_parallel = (uint32_t)wave->max_parallel,
             .max_parallel_per_cluster = (uint32_t)wave->max_parallel_per_cluster,
@@ -215,6 +216,7 @@ static void hash_wave(hash_t *hash, const plan_wave_t *wave) {
     hash_add_text(hash, wave->name);
     hash_add_number(hash, wave->target);
     hash_add_number(hash, wave->canary);
+    hash_add_number(hash, wave->needs_approval);
     hash_add_number(hash, wave->on_failure);
     hash_add_number(hash, wave->max_parallel);
     hash_add_number(hash, wave->max_parallel_per_cluster);
@@ -248,6 +250,17 @@ static digest_t digest_of_plan(const plan_t *plan) {
     return hash_end(&hash);
 }
 
+/* A wave without a job is none of the order's, and its first one opens by its own signatures. */
+static void settle_approvals(plan_t *plan) {
+    bool first = true;
+    for (uint32_t i = 0; i < plan->wave_count; i++) {
+        plan_wave_t *wave = &plan->waves[i];
+        bool ordered = wave->by_outcome[PLAN_WORK] + wave->by_outcome[PLAN_LOOK] > 0;
+        wave->needs_approval = wave->needs_approval && ordered && !first;
+        first = first && !ordered;
+    }
+}
+
 status_t plan_finish(plan_t *plan, error_t *err) {
     INVARIANT(plan->wave_count > 0);
     if (plan->wave_count > LIMIT_WAVES) {
@@ -263,6 +276,7 @@ status_t plan_finish(plan_t *plan, error_t *err) {
         plan->waves[i].first = first;
         first += plan->waves[i].count;
     }
+    settle_approvals(plan);
     plan->digest = digest_of_plan(plan);
     return STATUS_OK;
 }

@@ -2,6 +2,7 @@
 #include "coordinator/service/fleet.h"
 #include "coordinator/service/lookup.h"
 #include "coordinator/service/planner.h"
+#include "coordinator/store/store_bundle.h"
 
 #include <string.h>
 
@@ -152,6 +153,37 @@ status_t planner_backup_check(call_t *call, plan_t **ret_plan, error_t *err) {
     return STATUS_OK;
 }
 
+typedef struct bundle_search {
+    uint32_t position;
+    digest_t found; /* zero: none yet */
+} bundle_search_t;
+
+/* Takes the first that reaches so far: the newest. */
+static status_t match_bundle(void *context, const bundle_row_t *row, error_t *err) {
+    bundle_search_t *search = context;
+    (void)err;
+    if (digest_is_null(&search->found) && row->migrations >= search->position) {
+        search->found = row->digest;
+    }
+    return STATUS_OK;
+}
+
+/* A restore leads to a state of a released bundle, which its order names: the newest one that has
+ * the backup's version. */
+static status_t take_bundle(call_t *call, const recovery_row_t *point, plan_t *plan, error_t *err) {
+    bundle_search_t search = {.position = point->position};
+    const bundle_t *bundle = NULL;
+    TRY(store_bundle_each(call->store, plan->application, match_bundle, &search, err));
+    if (digest_is_null(&search.found)) {
+        return error_set(err, ERROR_BUNDLE_UNKNOWN,
+                         "no bundle of '%s' that was pushed has position %u, where the backup "
+                         "stands",
+                         plan->application, point->position);
+    }
+    TRY(call_bundle_by_digest(call, &search.found, &bundle, err));
+    return plan_use_bundle(plan, bundle, err);
+}
+
 status_t planner_restore(call_t *call, plan_t **ret_plan, error_t *err) {
     CLEANUP(plan_destroy_p) plan_t *plan = plan_new(KIND_RESTORE);
     recovery_row_t point = {0};
@@ -163,8 +195,9 @@ status_t planner_restore(call_t *call, plan_t **ret_plan, error_t *err) {
     plan->recovery_reason = "a restore keeps the database that it replaces";
     plan->attempts = call->service->options.attempts;
     TRY(fill_one(call, &point, plan, err));
-    TRY(plan_judge_common(plan, &plan->rows[0], err));
+    TRY(take_bundle(call, &point, plan, err));
     plan->rows[0].to = plan->target = point.position;
+    TRY(plan_judge_common(plan, &plan->rows[0], err));
     plan->loss_oldest_us = plan->loss_newest_us = point.taken_us;
     TRY(plan_single_wave(plan, plan->name, err));
     TRY(plan_finish(plan, err));

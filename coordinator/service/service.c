@@ -1,6 +1,7 @@
 /* service.c: see service.h. From a question to its verb, and what every order leaves behind. */
 #include "coordinator/service/service.h"
 #include "coordinator/service/launch.h"
+#include "coordinator/service/orders.h"
 #include "coordinator/service/planner.h"
 #include "coordinator/service/verbs.h"
 #include "coordinator/store/store_audit.h"
@@ -19,6 +20,7 @@ enum {
 static const int64_t LATE_US = 15 * 60 * US_PER_S;
 
 service_t *service_new(store_t *store, engine_t **engine_p, const service_options_t *options) {
+    INVARIANT(options->keeper != NULL); /* there is no service that everybody may use */
     service_t *service = calloc(1, sizeof *service);
     if (service == NULL) {
         return NULL;
@@ -74,7 +76,18 @@ static status_t read_arguments(call_t *call, const verb_t *verb, error_t *err) {
     return call_check_names(call, verb->arguments, err);
 }
 
+/* The key of the question: one that is none of the trust file's finds no door open. */
+static void name_asker(call_t *call) {
+    error_t why = {0};
+    const char *key = call->question->key;
+    call->known = key != NULL &&
+                  hex_parse(key, sizeof call->asker.bytes, call->asker.bytes, &why) == STATUS_OK;
+}
+
 static status_t run_verb(call_t *call, const verb_t *verb, error_t *err) {
+    name_asker(call);
+    call->verb = verb;
+    TRY(orders_allow(call, verb->roles, "", err));
     TRY(read_arguments(call, verb, err));
     TRY(verb->run(call, err));
     TRY(row_check(&call->document, err));
@@ -261,7 +274,8 @@ static status_t refuse_way_back(const plan_t *plan, error_t *err) {
 static status_t launch_way_back(call_t *call, const rollout_t *rollout, const plan_t *plan,
                                 ident_t *ret_rollout, error_t *err) {
     launch_t launch = {.actor = "coordinator",
-                       .order = rollout->order, /* it carries the authority for its own undo */
+                       .order = rollout->order,
+                       .order_digest = rollout->order_digest, /* it permits its own undo */
                        .reason = "the wave failed, and its rollout says rollback_wave"};
     rollout_t *made = NULL;
     if (plan->by_outcome[PLAN_WORK] == 0 && plan->by_outcome[PLAN_REFUSED] > 0) {

@@ -18,10 +18,12 @@
 
 #include "coordinator/engine/engine.h"
 #include "coordinator/store/store.h"
+#include "coordinator/trust/keeper.h"
 
 typedef struct service service_t;
 
 typedef struct service_options {
+    keeper_t *keeper;          /* who may ask and sign; borrowed, must outlive the service */
     uint32_t page_rows;        /* most rows of an answer's page; 0: 500 */
     uint32_t page_bytes;       /* most bytes of rows in a page; 0: 262144 */
     uint32_t attempts;         /* tries per task of a rollback, baseline or backup; 0: 3 */

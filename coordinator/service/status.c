@@ -1,5 +1,6 @@
 /* status.c: see status.h. All counts come from the tasks as they are now. */
 #include "coordinator/service/status.h"
+#include "coordinator/service/awaits.h"
 #include "coordinator/service/names.h"
 #include "coordinator/service/reach.h"
 #include "coordinator/store/store_rollout.h"
@@ -75,6 +76,7 @@ static void add_wave(const call_t *call, const rollout_t *rollout, uint32_t numb
     row_number(&row, "in_flight", sums.in_flight);
     row_number(&row, "budget", wave->budget);
     row_number(&row, "forgiven", wave->forgiven);
+    row_flag(&row, "needs_approval", wave->needs_approval);
     row_text(&row, "on_failure", names_on_failure(wave->on_failure));
     row_number(&row, "soak_us", wave->soak_for_us);
     row_number(&row, "soak_left_us", soak_left(wave, call->question->now_us));
@@ -250,6 +252,7 @@ static void write_head(call_t *call, const rollout_t *rollout) {
     row_text(into, "reason", rollout->reason != NULL ? rollout->reason : "");
     row_text(into, "actor", rollout->actor);
     row_ident(into, "parent", &rollout->parent);
+    row_digest(into, "order_digest", &rollout->order_digest);
     row_flag(into, "over", rollout_state_is_final(rollout->state));
     row_number(into, "current_wave", rollout->current_wave);
     row_time(into, "created", rollout->created_us);
@@ -300,6 +303,7 @@ status_t status_write(call_t *call, const rollout_t *rollout, error_t *err) {
     row_take(&call->document, "waves", &waves);
     row_free(&waves);
     add_clusters(call, rollout, &fleet);
+    TRY(awaits_write(call, rollout, &call->document, err));
     call_array(call, "children");
     TRY(row_check(&call->document, err));
     return store_rollout_children(call->store, &rollout->id, add_child, call, err);

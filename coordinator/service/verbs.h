@@ -6,9 +6,15 @@
 
 #include "coordinator/service/call.h"
 
+/* Sets of roles of which an asker's key must have one. */
+#define MAY(role) (1U << ROLE_##role)
+#define MAY_ANY                                                                                    \
+    (MAY(VIEWER) | MAY(OPERATOR) | MAY(APPROVER) | MAY(ADMIN) | MAY(ROLLBACK) | MAY(RELEASE))
+
 typedef struct verb {
     const char *name;
     bool changes;
+    unsigned roles;        /* bits of 1U << trust_role_t, of which the asker's key needs one */
     const char *arguments; /* names, parted by spaces; `after` goes without saying */
     call_verb_fn *run;
 } verb_t;
@@ -30,6 +36,10 @@ MUST_CHECK status_t verbs_clusters_list(call_t *call, error_t *err);
 MUST_CHECK status_t verbs_history(call_t *call, error_t *err);
 MUST_CHECK status_t verbs_audit_list(call_t *call, error_t *err);
 
+/* verbs_audit.c */
+MUST_CHECK status_t verbs_audit_head(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_audit_export(call_t *call, error_t *err);
+
 /* verbs_bundle.c */
 MUST_CHECK status_t verbs_bundles_list(call_t *call, error_t *err);
 MUST_CHECK status_t verbs_bundle_show(call_t *call, error_t *err);
@@ -46,6 +56,16 @@ MUST_CHECK status_t verbs_rollout_resume(call_t *call, error_t *err);
 MUST_CHECK status_t verbs_rollout_stop(call_t *call, error_t *err);
 MUST_CHECK status_t verbs_rollout_retry(call_t *call, error_t *err);
 
+/* verbs_order.c */
+MUST_CHECK status_t verbs_order_draft(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_order_blank(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_order_show(call_t *call, error_t *err);
+
+/* verbs_approve.c */
+MUST_CHECK status_t verbs_rollout_approve(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_fleet_hold(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_fleet_release(call_t *call, error_t *err);
+
 /* verbs_plan.c */
 MUST_CHECK status_t verbs_rollout_plan(call_t *call, error_t *err);
 MUST_CHECK status_t verbs_rollout_start(call_t *call, error_t *err);
@@ -53,6 +73,19 @@ MUST_CHECK status_t verbs_rollback_plan(call_t *call, error_t *err);
 MUST_CHECK status_t verbs_rollback_start(call_t *call, error_t *err);
 MUST_CHECK status_t verbs_baseline_plan(call_t *call, error_t *err);
 MUST_CHECK status_t verbs_baseline_start(call_t *call, error_t *err);
+
+/* verbs_agents.c */
+MUST_CHECK status_t verbs_trust_publish(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_trust_show(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_trust_revoke(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_agents_invite(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_agents_pending(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_agents_show(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_agents_accept(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_agents_reject(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_agents_revoke(call_t *call, error_t *err);
+/* "fresh", "expires soon" or "expired" */
+const char *verbs_freshness(const trust_view_t *view);
 
 /* verbs_backup.c */
 MUST_CHECK status_t verbs_backup_create(call_t *call, error_t *err);

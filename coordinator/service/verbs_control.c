@@ -1,6 +1,7 @@
 /* verbs_control.c: pause, resume, stop, retry. The engine's table decides; what it would ignore is
  * refused here with the table's own words, so that nobody believes that something happened. */
 #include "coordinator/engine/rollout_table.h"
+#include "coordinator/service/approve.h"
 #include "coordinator/service/lookup.h"
 #include "coordinator/service/names.h"
 #include "coordinator/service/status.h"
@@ -13,6 +14,7 @@ typedef struct wish {
     event_kind_t event;
     uint32_t states; /* in which it can be done */
     const char *done;
+    const char *paper; /* argument with a signed document, or NULL */
 } wish_t;
 
 static status_t refuse_state(const rollout_t *rollout, const char *wish, error_t *err) {
@@ -41,6 +43,42 @@ static status_t step(call_t *call, const event_t *event, error_t *err) {
                : STATUS_OK;
 }
 
+/* What comes with a stop or a resume, signed. It is taken before the engine moves: one that does
+ * not hold refuses the whole question. */
+static status_t take_paper(call_t *call, const wish_t *wish, rollout_t *rollout, error_t *err) {
+    const char *text = NULL;
+    if (wish->paper == NULL) {
+        return STATUS_OK;
+    }
+    TRY(call_text(call, wish->paper, &text, err));
+    if (text == NULL) {
+        return STATUS_OK;
+    }
+    return wish->event == EVENT_STOP ? approve_stop(call, rollout, err)
+                                     : approve_wave(call, rollout, -1, err);
+}
+
+/* A rollout whose order has ended: agents would refuse every job of it. */
+static status_t check_order(call_t *call, const rollout_t *rollout, error_t *err) {
+    signed_order_row_t row = {0};
+    char when[CLOCK_TEXT_SIZE];
+    if (digest_is_null(&rollout->order_digest)) {
+        return STATUS_OK;
+    }
+    TRY(store_signed_order_get(call->store, &rollout->order_digest, &call->arena, &row, err));
+    return call->question->now_us <= row.expires_us + TRUST_SKEW_US
+               ? STATUS_OK
+               : error_set(err, ERROR_ORDER_EXPIRED, "the order of rollout '%s' ended at %s",
+                           rollout->name, clock_text(row.expires_us, when));
+}
+
+/* One that is over has nothing to stop, but agents that were away may still have to hear of it. */
+static status_t stop_late(call_t *call, rollout_t *rollout, error_t *err) {
+    TRY(approve_stop(call, rollout, err));
+    status_write_short(call, rollout);
+    return STATUS_OK;
+}
+
 static status_t control(call_t *call, const wish_t *wish, error_t *err) {
     CLEANUP(lookup_rollout_free) lookup_rollout_t found = {0};
     const char *name = NULL;
@@ -49,24 +87,32 @@ static status_t control(call_t *call, const wish_t *wish, error_t *err) {
     TRY(call_text(call, "reason", &reason, err));
     TRY(lookup_rollout(call, &found, err));
     rollout_t *rollout = found.rollout;
+    TRY(orders_allow(call, call->verb->roles, rollout->application, err));
+    bool over = found.owned != NULL || rollout_state_is_final(rollout->state);
+    if (over && wish->event == EVENT_STOP && json_object_get(call->arguments, "order") != NULL) {
+        return stop_late(call, rollout, err);
+    }
     if (found.owned != NULL || (wish->states & IN(rollout->state)) == 0) {
         return refuse_state(rollout, wish->done, err);
     }
+    TRY(wish->event == EVENT_RESUME ? check_order(call, rollout, err) : STATUS_OK);
+    TRY(take_paper(call, wish, rollout, err));
     event_t event = call_event(call, wish->event, &rollout->id);
     TRY(step(call, &event, err));
     TRY(add_reason(rollout, reason, err));
-    buffer_text(&call->detail, rollout->reason != NULL ? rollout->reason : "");
+    buffer_format(&call->detail, "%s%s", call->detail.size > 0 ? "; " : "",
+                  rollout->reason != NULL ? rollout->reason : "");
     status_write_short(call, rollout);
     return STATUS_OK;
 }
 
 status_t verbs_rollout_pause(call_t *call, error_t *err) {
-    static const wish_t WISH = {EVENT_PAUSE, IN(ROLLOUT_RUNNING), "paused"};
+    static const wish_t WISH = {EVENT_PAUSE, IN(ROLLOUT_RUNNING), "paused", NULL};
     return control(call, &WISH, err);
 }
 
 status_t verbs_rollout_resume(call_t *call, error_t *err) {
-    static const wish_t WISH = {EVENT_RESUME, IN(ROLLOUT_PAUSED), "resumed"};
+    static const wish_t WISH = {EVENT_RESUME, IN(ROLLOUT_PAUSED), "resumed", "approval"};
     return control(call, &WISH, err);
 }
 
@@ -74,7 +120,7 @@ status_t verbs_rollout_stop(call_t *call, error_t *err) {
     static const wish_t WISH = {EVENT_STOP,
                                 IN(ROLLOUT_PLANNED) | IN(ROLLOUT_RUNNING) | IN(ROLLOUT_PAUSED) |
                                     IN(ROLLOUT_STOPPING) | IN(ROLLOUT_REVERTING),
-                                "stopped"};
+                                "stopped", "order"};
     return control(call, &WISH, err);
 }
 
@@ -101,6 +147,12 @@ static status_t choose_named(const rollout_t *rollout, const char *name, chosen_
             strcmp(ident_text(&task->tenant, id), name) != 0) {
             continue;
         }
+        if (!task_is_ordered(rollout, task)) {
+            return error_set(err, ERROR_ROLLOUT_STATE,
+                             "the plan found tenant '%s' %s: no signed order names it, so that "
+                             "there is nothing to retry",
+                             name, names_task_state(task->state, state));
+        }
         if (!can_retry(task)) {
             return error_set(err, ERROR_ROLLOUT_STATE,
                              "tenant '%s' is %s: there is nothing to retry", name,
@@ -122,8 +174,9 @@ static status_t choose(call_t *call, const rollout_t *rollout, chosen_t *into, e
     }
     into->all = names.count == 0;
     for (uint32_t i = 0; into->all && i < rollout->task_count; i++) {
-        if (task_state_is_failure(rollout->tasks[i].state) ||
-            task_is_left_out(&rollout->tasks[i])) {
+        if (task_is_ordered(rollout, &rollout->tasks[i]) &&
+            (task_state_is_failure(rollout->tasks[i].state) ||
+             task_is_left_out(&rollout->tasks[i]))) {
             into->ordinals[into->count++] = i;
         }
     }
@@ -220,9 +273,11 @@ status_t verbs_rollout_retry(call_t *call, error_t *err) {
     TRY(call_need(call, "rollout", &name, err));
     TRY(call_text(call, "reason", &reason, err));
     TRY(lookup_rollout(call, &found, err));
+    TRY(orders_allow(call, call->verb->roles, found.rollout->application, err));
     if ((STATES & IN(found.rollout->state)) == 0) {
         return refuse_state(found.rollout, "retried", err);
     }
+    TRY(check_order(call, found.rollout, err));
     TRY(choose(call, found.rollout, &chosen, err));
     TRY(check_budget(found.rollout, &chosen, err));
     TRY(check_free(call, found.rollout, &chosen, err));

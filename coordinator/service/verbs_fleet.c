@@ -3,6 +3,8 @@
 #include "coordinator/service/names.h"
 #include "coordinator/service/reach.h"
 #include "coordinator/service/verbs.h"
+#include "coordinator/store/store_trust.h"
+#include "coordinator/trust/holds.h"
 
 #include <string.h>
 
@@ -280,6 +282,43 @@ static row_t agent_row(const tenants_t *into, size_t index) {
     return row;
 }
 
+/* Agents that have a card and never said hello. */
+typedef struct unseen {
+    tenants_t *into;
+    size_t index; /* place in the whole list */
+    size_t first; /* of the page */
+} unseen_t;
+
+static status_t list_unseen(void *context, const enrolment_row_t *enrolment, error_t *err) {
+    unseen_t *unseen = context;
+    call_t *call = unseen->into->call;
+    if (call->more || fleet_agent(&unseen->into->fleet, &enrolment->curve) != NULL ||
+        unseen->index++ < unseen->first) {
+        return STATUS_OK;
+    }
+    if (call_is_full(call)) {
+        call_more(call, "%zu:", unseen->index - 1);
+        return STATUS_OK;
+    }
+    CLEANUP(row_free) row_t row = row_new();
+    row_t clusters = row_list();
+    row_text(&row, "name", enrolment->name);
+    row_agent_key(&row, "key", &enrolment->curve);
+    row_text(&row, "software", "");
+    row_number(&row, "protocol", 0);
+    row_flag(&row, "suspended", false);
+    row_take(&row, "clusters", &clusters);
+    row_free(&clusters);
+    row_number(&row, "tenants", 0);
+    row_time(&row, "first_seen", 0);
+    row_time(&row, "last_seen", 0);
+    row_number(&row, "silence_us", 0);
+    row_flag(&row, "late", false);
+    row_flag(&row, "online", false);
+    row_text(&row, "problem", "has a card, but never connected");
+    return call_add(call, "agents", &row, err);
+}
+
 status_t verbs_agents_list(call_t *call, error_t *err) {
     tenants_t into = {.call = call, .when = when_of(call)};
     size_t first = 0;
@@ -301,7 +340,8 @@ status_t verbs_agents_list(call_t *call, error_t *err) {
         CLEANUP(row_free) row_t row = agent_row(&into, (size_t)(order[i] - into.fleet.agents));
         TRY(call_add(call, "agents", &row, err));
     }
-    return STATUS_OK;
+    unseen_t unseen = {.into = &into, .index = count, .first = first};
+    return store_enrolment_each(call->store, ENROLMENT_ACCEPTED, list_unseen, &unseen, err);
 }
 
 static row_t cluster_row(const call_t *call, const tenants_t *into, size_t index) {
@@ -349,12 +389,37 @@ status_t verbs_clusters_list(call_t *call, error_t *err) {
     return STATUS_OK;
 }
 
+static row_t trust_row(const call_t *call) {
+    trust_view_t view = keeper_view(call->service->options.keeper, call->question->now_us);
+    row_t row = row_new();
+    row_number(&row, "version", view.trust->version);
+    row_time(&row, "expires", view.trust->expires_us);
+    row_text(&row, "freshness", verbs_freshness(&view));
+    return row;
+}
+
+/* Which applications: none where the whole fleet is held, or nothing is. */
+static void write_held(call_t *call, const held_t *held) {
+    CLEANUP(row_free) row_t list = row_list();
+    bool all = false;
+    for (size_t i = 0; i < held->count; i++) {
+        all = all || held->applications[i][0] == '\0';
+    }
+    for (size_t i = 0; i < held->count && !all; i++) {
+        row_append_text(&list, held->applications[i]);
+    }
+    row_flag(&call->document, "held", held->count > 0);
+    row_take(&call->document, "held_applications", &list);
+}
+
 status_t verbs_coordinator_show(call_t *call, error_t *err) {
     tenants_t into = {.call = call, .when = when_of(call)};
     const char *id = "";
     error_t inner = {0};
     uint32_t open = 0;
+    CLEANUP(holds_free) holds_t holds = {0};
     TRY(count_fleet(&into, err));
+    TRY(holds_read(call->service->options.keeper, &holds, err));
     if (store_meta_get(call->store, "coordinator", &call->arena, &id, &inner) != STATUS_OK &&
         inner.code != ERROR_NOT_FOUND) {
         *err = inner;
@@ -368,6 +433,9 @@ status_t verbs_coordinator_show(call_t *call, error_t *err) {
     row_number(&call->document, "agents", (int64_t)into.fleet.agent_count);
     row_number(&call->document, "clusters", (int64_t)into.fleet.cluster_count);
     row_number(&call->document, "tenants", into.all);
+    write_held(call, &holds.held);
     row_time(&call->document, "now", into.when.now_us);
+    CLEANUP(row_free) row_t trust = trust_row(call);
+    row_take(&call->document, "trust", &trust);
     return STATUS_OK;
 }

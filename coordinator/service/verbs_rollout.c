@@ -1,4 +1,5 @@
 /* verbs_rollout.c: rollouts as lists, where they stand, tenant by tenant, and as a whole record. */
+#include "coordinator/service/awaits.h"
 #include "coordinator/service/lookup.h"
 #include "coordinator/service/names.h"
 #include "coordinator/service/status.h"
@@ -55,6 +56,7 @@ static status_t list_rollout(void *context, const rollout_summary_t *stored, err
     row_time(&row, "created", rollout->created_us);
     row_time(&row, "started", rollout->started_us);
     row_time(&row, "finished", rollout->finished_us);
+    TRY(awaits_write(call, engine_rollout(call->engine, &rollout->id), &row, err));
     TRY(call_add(call, "rollouts", &row, err));
     if (call_is_full(call)) {
         call_more(call, "%lld:%s", (long long)rollout->created_us, ident_text(&rollout->id, id));

@@ -16,6 +16,7 @@
 #include "coordinator/engine/model.h"
 #include "coordinator/store/driver.h"
 #include "coordinator/store/store.h"
+#include "coordinator/store/store_audit.h"
 
 typedef enum statement_id {
 #define X(name, kind, text) STATEMENT_##name,
@@ -42,8 +43,9 @@ struct store {
     bool spoiled; /* a write of the open transaction failed */
     bool in_use[STATEMENT_COUNT];
     driver_statement_t *statements[STATEMENT_COUNT]; /* NULL until first used */
-    int64_t audit_next;                              /* sequence of the next audit row */
-    int64_t audit_begun;                             /* the same when the open transaction began */
+    const store_audit_signer_t *audit_signer;        /* NULL: heads are not signed */
+    store_audit_end_t audit;                         /* where the audit log stands */
+    store_audit_end_t audit_begun;                   /* the same when the open transaction began */
 };
 
 typedef struct query {

@@ -33,15 +33,6 @@ static status_t open_bundles(store_t *store, const char *folder, error_t *err) {
                                   : error_set(err, ERROR_NO_MEMORY, "out of memory for the store");
 }
 
-/* The audit log goes on where it ended. */
-static status_t find_audit_end(store_t *store, error_t *err) {
-    CLEANUP(query_end) query_t query = query_begin(store, STATEMENT_AUDIT_LAST, err);
-    bool row = false;
-    TRY(query_next(&query, &row));
-    store->audit_next = query_number_at(&query, 0) + 1;
-    return STATUS_OK;
-}
-
 static status_t set_up(store_t *store, const store_options_t *options, error_t *err) {
     TRY(open_driver(options->catalog, &store->driver, err));
     TRY(open_bundles(store, options->bundles, err));
@@ -50,7 +41,7 @@ static status_t set_up(store_t *store, const store_options_t *options, error_t *
                            .software = options->software,
                            .now_us = options->now_us};
     TRY(migrate_apply(store, &plan, err));
-    return find_audit_end(store, err);
+    return store_audit_find_end(store, &store->audit, err);
 }
 
 status_t store_open(const store_options_t *options, store_t **ret_store, error_t *err) {
@@ -89,7 +80,7 @@ status_t store_begin(store_t *store, error_t *err) {
     TRY(store->driver->ops->begin(store->driver, err));
     store->in_transaction = true;
     store->spoiled = false;
-    store->audit_begun = store->audit_next;
+    store->audit_begun = store->audit;
     return STATUS_OK;
 }
 
@@ -97,7 +88,7 @@ void store_rollback(store_t *store) {
     if (store->in_transaction) {
         store->driver->ops->rollback(store->driver);
         store->in_transaction = false;
-        store->audit_next = store->audit_begun;
+        store->audit = store->audit_begun;
     }
 }
 

@@ -18,9 +18,9 @@
 #ifndef DROVER_STORE_STORE_H
 #define DROVER_STORE_STORE_H
 
+#include "common/base/arena.h"
 #include "common/base/cleanup.h"
 #include "common/base/ident.h"
-#include "coordinator/store/arena.h"
 
 typedef struct store store_t;
 

@@ -2,6 +2,7 @@
 #include "coordinator/store/store_agent.h"
 #include "coordinator/store/query.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* Read a row of AGENT_GET or AGENT_LIST; texts are kept in the arena, or borrowed without one. */
@@ -95,6 +96,16 @@ status_t store_agent_set_status(store_t *store, const agent_key_t *key, agent_st
     CLEANUP(query_end) query_t query = query_begin(store, STATEMENT_AGENT_SET_STATUS, err);
     query_key(&query, 1, key);
     query_number(&query, 2, status);
+    return query_run(&query, NULL);
+}
+
+status_t store_agent_release_name(store_t *store, const agent_key_t *key, error_t *err) {
+    char mark[32];
+    char digits[9];
+    (void)snprintf(mark, sizeof mark, " (revoked %s)", hex_text(key->bytes, 4, digits));
+    CLEANUP(query_end) query_t query = query_begin(store, STATEMENT_AGENT_RELEASE_NAME, err);
+    query_key(&query, 1, key);
+    query_text(&query, 2, mark);
     return query_run(&query, NULL);
 }
 

@@ -45,6 +45,10 @@ MUST_CHECK status_t store_agent_set_acknowledged(store_t *store, const agent_key
 MUST_CHECK status_t store_agent_set_status(store_t *store, const agent_key_t *key,
                                            agent_status_t status, error_t *err);
 
+/* An agent whose key was taken out: its name is free for another key, its row keeps it with a mark
+ * that no name can have. Nothing happens where the agent never said hello. */
+MUST_CHECK status_t store_agent_release_name(store_t *store, const agent_key_t *key, error_t *err);
+
 /* NOT_FOUND. Texts live in the arena. */
 MUST_CHECK status_t store_agent_get(store_t *store, const agent_key_t *key, arena_t *arena,
                                     agent_row_t *ret_agent, error_t *err);

@@ -36,6 +36,8 @@ static status_t insert_row(store_t *store, const rollout_t *rollout, int64_t *re
     query_number(&query, 27, rollout->started_us);
     query_number(&query, 28, rollout->finished_us);
     query_number(&query, 29, rollout->updated_us);
+    query_digest(&query, 30, &rollout->order_digest);
+    query_flag(&query, 31, rollout->ticketed);
     return query_run(&query, ret_changed);
 }
 
@@ -58,8 +60,9 @@ static status_t insert_waves(store_t *store, const rollout_t *rollout, error_t *
         query_number(&query, 13, wave->soak_us);
         query_number(&query, 14, wave->finished_us);
         query_number(&query, 15, wave->target_position);
-        query_ident(&query, 16, &rollout->id);
-        query_number(&query, 17, i);
+        query_flag(&query, 16, wave->needs_approval);
+        query_ident(&query, 17, &rollout->id);
+        query_number(&query, 18, i);
         TRY(query_run(&query, NULL));
     }
     return STATUS_OK;
@@ -90,7 +93,8 @@ static status_t insert_task(query_t *query, const rollout_t *rollout, const task
     query_number(query, 22, task->finished_us);
     query_number(query, 23, task->due_us);
     query_number(query, 24, task->observed_us);
-    query_ident(query, 25, &rollout->id);
+    query_number(query, 25, task->to_position);
+    query_ident(query, 26, &rollout->id);
     return query_run(query, NULL);
 }
 

@@ -37,6 +37,8 @@ static void read_rollout(query_t *query, rollout_t *rollout) {
     rollout->started_us = query_number_at(query, 26);
     rollout->finished_us = query_number_at(query, 27);
     rollout->updated_us = query_number_at(query, 28);
+    rollout->order_digest = query_digest_at(query, 29);
+    rollout->ticketed = query_flag_at(query, 30);
 }
 
 static status_t new_rollout(query_t *query, rollout_t **ret_rollout, error_t *err) {
@@ -77,6 +79,7 @@ static void read_task(query_t *query, arena_t *arena, task_t *task) {
     task->finished_us = query_number_at(query, 21);
     task->due_us = query_number_at(query, 22);
     task->observed_us = query_number_at(query, 23);
+    task->to_position = query_u32_at(query, 24);
 }
 
 static status_t count_of(store_t *store, statement_id_t id, const ident_t *rollout,
@@ -119,6 +122,7 @@ static status_t add_waves(store_t *store, rollout_t *rollout, error_t *err) {
         wave->soak_us = query_number_at(&query, 12);
         wave->finished_us = query_number_at(&query, 13);
         wave->target_position = query_u32_at(&query, 14);
+        wave->needs_approval = query_flag_at(&query, 15);
         TRY(query_check(&query));
     }
     return STATUS_OK;
@@ -392,7 +396,7 @@ status_t store_task_get(store_t *store, const ident_t *job, arena_t *arena, task
     }
     task_t task = {0};
     read_task(&query, arena, &task);
-    ident_t rollout = query_ident_at(&query, 24);
+    ident_t rollout = query_ident_at(&query, 25);
     TRY(query_check(&query));
     *ret_task = task;
     *ret_rollout = rollout;

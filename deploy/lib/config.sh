@@ -12,15 +12,13 @@ public_half() { # file
     sed -n 's/^public: //p' "$1.pub"
 }
 
+# The fleet's hierarchy, whose every role one person has, and the agents' own keys.
 make_keys() { # agent...
     local agent
     mkdir -p "$run_folder/keys"
-    make_key coordinator coordinator "$run_folder/keys/coordinator.sign"
-    make_key curve coordinator "$run_folder/keys/coordinator.curve"
-    make_key operator operator "$run_folder/keys/operator.sign"
-    make_key curve operator "$run_folder/keys/operator.curve"
-    make_key release release "$run_folder/keys/release"
-    make_key recovery recovery "$run_folder/keys/recovery"
+    show_command "drover trust init --solo --name operator --no-passphrase --out trust"
+    "$drover_bin/drover" trust init --solo --name operator --no-passphrase \
+        --out "$run_folder/trust" >/dev/null 2>&1
     for agent in "$@"; do
         make_key agent "$agent" "$run_folder/keys/$agent.sign"
         make_key curve "$agent" "$run_folder/keys/$agent.curve"
@@ -28,34 +26,21 @@ make_keys() { # agent...
     done
 }
 
-peer() { # name kind
-    printf '  - name: %s\n    kind: %s\n    curve: "%s"\n    sign: "%s"\n' "$1" "$2" \
-        "$(public_half "$run_folder/keys/$1.curve")" "$(public_half "$run_folder/keys/$1.sign")"
-}
-
-write_coordinator_config() { # address agent...
-    local address=$1 agent
-    shift
+write_coordinator_config() { # address
     mkdir -p "$run_folder/bundles"
     cat >"$run_folder/coordinator.yaml" <<YAML
-listen: "$address"
+listen: "$1"
 catalog: catalog.sqlite
-keys: {sign: keys/coordinator.sign, curve: keys/coordinator.curve}
-peers: peers.yaml
+keys: {sign: trust/coordinator.key, curve: trust/coordinator.curve}
+trust: {root: trust/fleet.trust}
 bundles: bundles
 YAML
-    {
-        echo 'peers:'
-        peer operator operator
-        for agent in "$@"; do
-            peer "$agent" agent
-        done
-    } >"$run_folder/peers.yaml"
     cat >"$run_folder/drover.yaml" <<YAML
 coordinator:
-  address: "$address"
-  curve: "$(public_half "$run_folder/keys/coordinator.curve")"
-keys: {sign: keys/operator.sign, curve: keys/operator.curve}
+  address: "$1"
+  curve: "$(public_half "$run_folder/trust/coordinator.curve")"
+keys: {sign: trust/operator.key, curve: trust/operator.curve}
+trust: {root: trust/fleet.trust}
 YAML
 }
 
@@ -68,15 +53,14 @@ write_agent_config() { # agent cluster address
 name: $1
 coordinator:
   address: "$3"
-  curve: "$(public_half "$run_folder/keys/coordinator.curve")"
-  sign: "$(public_half "$run_folder/keys/coordinator.sign")"
+  curve: "$(public_half "$run_folder/trust/coordinator.curve")"
 keys: {sign: keys/$1.sign, curve: keys/$1.curve, backup: keys/$1.backup}
-release_keys: ["$(public_half "$run_folder/keys/release")"]
+trust: {root: trust/fleet.trust}
 state: $1/state
 inventory_refresh: 2s
 backup:
   directory: $1/backups
-  recovery_keys: ["$(public_half "$run_folder/keys/recovery")"]
+  recovery_keys: ["$(public_half "$run_folder/trust/recovery.key")"]
   min_free: 100MiB
 clusters:
   - name: $2
@@ -96,6 +80,14 @@ YAML
         done
     } >"$run_folder/$1.yaml"
     mkdir -p -m 0700 "$run_folder/$1/state" "$run_folder/$1/backups"
+}
+
+# The agent asks, the operator accepts what it asked.
+enroll_agent() { # agent
+    local fingerprint
+    fingerprint=$("$drover_bin/drover-agent" enroll --request "$run_folder/$1.request" \
+        --config "$run_folder/$1.yaml")
+    drover agents accept --request "$run_folder/$1.request" --fingerprint "$fingerprint" --yes
 }
 
 write_spec() { # file bundle

@@ -1,12 +1,13 @@
 /*
  * swarm.c: many agents in one process, with no database behind them: what the coordinator costs.
  *
- *     swarm AGENTS TENANTS POSITION COORDINATOR-ADDRESS COORDINATOR-CURVE COORDINATOR-SIGN
+ *     swarm AGENTS TENANTS POSITION COORDINATOR-ADDRESS COORDINATOR-CURVE COORDINATOR-SIGN FOLDER
  *
  * Each agent is a connection and an identity of its own, real to the coordinator: CURVE, hello,
  * leases, an inventory of TENANTS tenants that stand at POSITION, signed jobs that are verified,
- * signed reports. A job ends with one report, at once. Prints, a line each: "peer NAME CURVE SIGN"
- * for each agent, then waits for a line on its input (the coordinator knows the keys by then);
+ * signed reports. A job ends with one report, at once. Writes each agent's request to be enrolled
+ * as FOLDER/NAME.request and prints "peer NAME", then waits for a line on its input (the requests
+ * are accepted by then);
  * "online" when all are welcomed; "told" when all inventories are acknowledged; "jobs N SECONDS"
  * whenever no report has been outstanding for a second, N counted since the first of them.
  */
@@ -14,6 +15,8 @@
 #include "common/base/limits.h"
 #include "common/crypto/keytext.h"
 #include "common/crypto/random.h"
+#include "common/trust/request.h"
+#include "common/trust/trust_file.h"
 #include "common/wire/bounds.h"
 #include "common/wire/codec.h"
 #include "common/wire/dialer.h"
@@ -284,15 +287,19 @@ static int on_input(zloop_t *loop, zmq_pollitem_t *item, void *context) {
     return 0;
 }
 
-static const char *text_of(key_kind_t kind, const uint8_t *bytes, char *buffer) {
-    key_public_t key = {.kind = kind};
-    memcpy(key.bytes, bytes, sizeof key.bytes);
-    return keytext_public_text(&key, buffer);
+static void write_request(const agent_t *agent, const char *folder) {
+    error_t err = {0};
+    char path[4096];
+    CLEANUP(document_destroy_p) document_t *document = NULL;
+    request_t request = {.key = agent->sign, .name = agent->name, .issued_us = clock_wall_us()};
+    memcpy(request.curve, agent->curve.bytes, sizeof request.curve);
+    (void)snprintf(path, sizeof path, "%s/%s.request", folder, agent->name);
+    must(request_write(&request, &document, &err), &err);
+    must(document_sign(document, &agent->sign_secret, &err), &err);
+    must(trust_file_write(document, path, &err), &err);
 }
 
-static void make_agents(void) {
-    char curve[KEYTEXT_PUBLIC_SIZE];
-    char sign[KEYTEXT_PUBLIC_SIZE];
+static void make_agents(const char *folder) {
     for (int i = 0; i < agent_count; i++) {
         agent_t *agent = &agents[i];
         (void)snprintf(agent->name, sizeof agent->name, "sim-%04d", i);
@@ -301,16 +308,16 @@ static void make_agents(void) {
         agent->state = random_ident();
         agent->snapshot = random_ident();
         agent->system_identifier = 7000000000000000000U + (uint64_t)i;
-        (void)printf("peer %s %s %s\n", agent->name, text_of(KEY_CURVE, agent->curve.bytes, curve),
-                     text_of(KEY_AGENT, agent->sign.bytes, sign));
+        write_request(agent, folder);
+        (void)printf("peer %s\n", agent->name);
     }
 }
 
 int main(int argc, char **argv) {
     error_t err = {0};
     char line[16];
-    if (argc != 7) {
-        (void)fprintf(stderr, "usage: swarm AGENTS TENANTS POSITION ADDRESS CURVE SIGN\n");
+    if (argc != 8) {
+        (void)fprintf(stderr, "usage: swarm AGENTS TENANTS POSITION ADDRESS CURVE SIGN FOLDER\n");
         return 2;
     }
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
@@ -323,7 +330,7 @@ int main(int argc, char **argv) {
     transport_options_t options = {.endpoint = argv[4]};
     must(keytext_public_parse(argv[5], KEY_CURVE, options.server.bytes, &err), &err);
     must(keytext_public_parse(argv[6], KEY_COORDINATOR, coordinator.bytes, &err), &err);
-    make_agents();
+    make_agents(argv[7]);
     if (agents == NULL || fgets(line, sizeof line, stdin) == NULL) {
         return 1;
     }

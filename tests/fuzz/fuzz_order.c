@@ -31,6 +31,18 @@ static void prepare(void) {
     }
 }
 
+/* What people are told is missing, and the verdict, agree. */
+static void check_count(const order_t *order) {
+    error_t err;
+    trust_view_t view = world_view(&world);
+    order_authority_t authority;
+    order_count_t count = order_count(&view, order, NULL);
+    bool missing = count.role == 0 || count.tally.count < count.tally.needed;
+    if (missing && order_verify(&view, order, false, &authority, &err) == STATUS_OK) {
+        abort();
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     error_t err;
     prepare();
@@ -46,6 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         return 0;
     }
     must(order_write(order, &written, &err));
+    check_count(order);
     for (int accepted = 0; accepted < 2; accepted++) {
         trust_view_t view = world_view(&world);
         order_authority_t authority;

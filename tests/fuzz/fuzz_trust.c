@@ -1,9 +1,11 @@
 /*
  * fuzz_trust.c: files of signed documents, and the bodies of all kinds but orders, as if every
  * signature were good. What is read as a document has one encoding: writing it gives the same
- * bytes. What is read as a trust file, card, revocation or result can be written and read again.
+ * bytes. What is read as a trust file, card, revocation, result or request can be written and read
+ * again.
  */
 #include "common/trust/checks.h"
+#include "common/trust/request.h"
 #include "common/trust/ticket.h"
 
 #include <stdlib.h>
@@ -71,6 +73,23 @@ static void again_result(const document_t *document) {
     must(result_write(result, &written, &err));
 }
 
+static void again_request(const document_t *document) {
+    error_t err;
+    CLEANUP(request_destroy_p) request_t *request = NULL;
+    CLEANUP(request_destroy_p) request_t *verified = NULL;
+    CLEANUP(document_destroy_p) document_t *written = NULL;
+    if (request_read(document, &request, &err) != STATUS_OK) {
+        refused(&err);
+        return;
+    }
+    must(request_write(request, &written, &err));
+    if (request_verify(document, &verified, &err) != STATUS_OK) {
+        refused(&err);
+    } else if (!document_signed_by(document, &request->key)) {
+        abort();
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     error_t err;
     CLEANUP(document_destroy_p) document_t *document = NULL;
@@ -96,6 +115,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         break;
     case DOCUMENT_RESULT:
         again_result(document);
+        break;
+    case DOCUMENT_REQUEST:
+        again_request(document);
         break;
     case DOCUMENT_ORDER: /* fuzz_order.c */
     case DOCUMENT_KIND_END:

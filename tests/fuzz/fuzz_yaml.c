@@ -2,7 +2,7 @@
 #include "common/config/agent_config.h"
 #include "common/config/cli_config.h"
 #include "common/config/coordinator_config.h"
-#include "common/config/peers.h"
+#include "common/config/policy_config.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -13,7 +13,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     coordinator_config_t *coordinator = NULL;
     agent_config_t *agent = NULL;
     cli_config_t *cli = NULL;
-    peers_t *peers = NULL;
+    policy_config_t *policy = NULL;
     if (coordinator_config_parse(&text, &problems, &coordinator, &err) != STATUS_OK) {
         INVARIANT(problems.count > 0 || err.code != ERROR_CONFIG_INVALID);
     }
@@ -23,13 +23,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (cli_config_parse(&text, NULL, &cli, &err) == STATUS_OK) {
         cli_config_destroy(&cli);
     }
-    if (peers_parse(&text, NULL, &peers, &err) == STATUS_OK) {
-        for (size_t i = 0; i < peers_count(peers); i++) {
-            INVARIANT(peers_by_curve(peers, peers_at(peers, i)->curve) == peers_at(peers, i));
+    if (policy_config_parse(&text, NULL, &policy, &err) == STATUS_OK) {
+        for (size_t i = 0; i < policy_config_window_count(policy); i++) {
+            const policy_window_t *window = policy_config_window(policy, i);
+            INVARIANT(window->days != 0 && window->from != window->to);
+            INVARIANT(window->from >= 0 && window->from < POLICY_DAY_MINUTES);
+            INVARIANT(window->to > 0 && window->to <= POLICY_DAY_MINUTES);
         }
+        INVARIANT(policy->kinds != 0 && policy->selector != NULL);
+        policy_config_destroy(&policy);
     }
     coordinator_config_destroy(&coordinator);
     agent_config_destroy(&agent);
-    peers_destroy(&peers);
     return 0;
 }

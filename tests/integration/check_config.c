@@ -5,7 +5,7 @@
 #include "common/config/agent_config.h"
 #include "common/config/cli_config.h"
 #include "common/config/coordinator_config.h"
-#include "common/config/peers.h"
+#include "common/config/policy_config.h"
 #include "common/config/rollout_spec.h"
 
 #include <string.h>
@@ -13,11 +13,6 @@
 static status_t load_coordinator(const char *path, problems_t *problems, error_t *err) {
     CLEANUP(coordinator_config_destroy_p) coordinator_config_t *config = NULL;
     return coordinator_config_load(path, problems, &config, err);
-}
-
-static status_t load_peers(const char *path, problems_t *problems, error_t *err) {
-    CLEANUP(peers_destroy_p) peers_t *peers = NULL;
-    return peers_load(path, problems, &peers, err);
 }
 
 static status_t load_agent(const char *path, problems_t *problems, error_t *err) {
@@ -30,6 +25,11 @@ static status_t load_drover(const char *path, problems_t *problems, error_t *err
     return cli_config_load(path, problems, &config, err);
 }
 
+static status_t load_policy(const char *path, problems_t *problems, error_t *err) {
+    CLEANUP(policy_config_destroy_p) policy_config_t *config = NULL;
+    return policy_config_load(path, problems, &config, err);
+}
+
 static status_t load_rollout(const char *path, problems_t *problems, error_t *err) {
     CLEANUP(rollout_spec_destroy_p) rollout_spec_t *spec = NULL;
     return rollout_spec_load(path, problems, &spec, err);
@@ -39,8 +39,8 @@ static const struct {
     const char *kind;
     status_t (*load)(const char *path, problems_t *problems, error_t *err);
 } LOADERS[] = {
-    {"coordinator", load_coordinator}, {"peers", load_peers},     {"agent", load_agent},
-    {"drover", load_drover},           {"rollout", load_rollout},
+    {"coordinator", load_coordinator}, {"agent", load_agent},   {"drover", load_drover},
+    {"rollout", load_rollout},         {"policy", load_policy},
 };
 
 int main(int argc, char **argv) {
@@ -57,6 +57,6 @@ int main(int argc, char **argv) {
         error_print(&err, "check_config");
         return 1;
     }
-    (void)fputs("usage: check_config coordinator|peers|agent|drover|rollout FILE\n", stderr);
+    (void)fputs("usage: check_config coordinator|agent|drover|rollout|policy FILE\n", stderr);
     return 2;
 }

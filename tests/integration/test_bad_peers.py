@@ -47,10 +47,11 @@ def agent_with(fleet, env=None, **changes):
     """Another agent in the place of the fleet's own, which comes back afterwards unharmed."""
     fleet.agents["one"].stop()
     folder = fleet.folder / "other"
+    shutil.rmtree(folder, ignore_errors=True)  # a journal goes by one fleet's trust file for good
     for inner in (folder, folder / "state", folder / "backups"):
         inner.mkdir(mode=0o700, exist_ok=True)
     trust = {"address": fleet.address, "coordinator": fleet.keys["coordinator"],
-             "release": [fleet.keys["release"]["sign"].public],
+             "root": changes.pop("root", fleet.folder / "trust" / "fleet.trust"),
              "recovery": [fleet.keys["recovery"]["seal"].public]}
     keys = {**fleet.keys["one"], **changes.pop("keys", {})}
     trust["coordinator"] = {**trust["coordinator"], **changes.pop("coordinator", {})}
@@ -89,11 +90,11 @@ def test_agent_unknown(fleet, postgres):
     with unchanged.catalog(fleet), agent_with(fleet, keys={"curve": curve}) as agent:
         line = agent.wait_for_line(r"event=\"the coordinator does not know our key\".*").group()
         says(line, "code=DRV-5006", fleet.address, curve.public,
-             "hint=\"enroll the key in the coordinator's peers file\"")
+             "hint=", "'drover agents'")
         line = fleet.coordinator.wait_for_line(r"event=\"connection refused\".*",
                                                after=mark).group()
         says(line, "code=DRV-5006", "address=127.0.0.1", "reason=\"key is not enrolled\"", "hint=",
-             curve.public)  # as the peers file and the agent's log write it
+             curve.public)  # as the key file and the agent's log write it
     assert contents(postgres) == before
 
 
@@ -109,26 +110,25 @@ def test_coordinator_unknown(fleet, postgres):
 
 
 def test_coordinator_signs_with_another_key(fleet, postgres):
-    """The agent sees at the welcome that it could obey nothing: it says so once, to both sides,
-    leaves, and gets no job."""
+    """The agent goes by another fleet's trust file, and sees at the welcome that it could obey
+    nothing: it says so once, to both sides, leaves, and gets no job."""
     before = contents(postgres)
-    strange = fleet.stranger["coordinator"]
-    with agent_with(fleet, coordinator={"sign": strange}) as agent:
+    run_drover("trust", "init", "--solo", "--no-passphrase", "--out", fleet.folder / "elsewhere")
+    with agent_with(fleet, root=fleet.folder / "elsewhere" / "fleet.trust") as agent:
         event = r"event=\"the coordinator signs with another key\".*"
         line = agent.wait_for_line(event).group()
-        says(line, "code=DRV-5005", f"configured={strange.public}",
-             f"signs_with={fleet.keys['coordinator']['sign'].public}",
-             "hint=\"set coordinator.sign")
-        await_true(lambda: "DRV-5005" in agents_row(fleet)["problem"], "agents tells nothing")
+        says(line, "code=DRV-7015", f"signs_with={fleet.keys['coordinator']['sign'].public}",
+             "hint=")
+        await_true(lambda: "DRV-7015" in agents_row(fleet)["problem"], "agents tells nothing")
         assert not agents_row(fleet)["online"]
-        says(fleet.ok("agents").out, "PROBLEM", "DRV-5005", strange.public)
+        says(fleet.ok("agents").out, "PROBLEM", "DRV-7015")
         spec = fleet.write_spec("chain", target="V002", **NO_POINT)
         rollout = rollouts.start(fleet, spec)
         says(fleet.ok("rollout", "status", rollout).out, "1 tenant waits: DRV-6013",
-             "its agent 'one' is not connected", "DRV-5005")
+             "its agent 'one' is not connected", "DRV-7015")
         assert fleet.ok("rollout", "stop", rollout).code == 0
         rollouts.assert_ends(fleet, rollout, "stopped")
-        says(fleet.ok("clusters").out, "PROBLEM", "DRV-5005")
+        says(fleet.ok("clusters").out, "PROBLEM", "DRV-7015")
     assert len(re.findall(event, agent.output())) == 1
     assert "event=\"a message was dropped\"" not in agent.output()
     assert contents(postgres) == before
@@ -159,7 +159,7 @@ def test_operator_unknown(fleet):
     config = operator_with(fleet, "unknown", keys={"curve": fleet.stranger["curve"]})
     with unchanged.catalog(fleet):
         assert_refused(run_drover("tenants", config=config), 1, "DRV-5006", fleet.address,
-                       "enroll the key")
+                       "'drover trust show'")
 
 
 def test_operator_signs_with_another_key(fleet):

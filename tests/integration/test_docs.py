@@ -22,7 +22,7 @@ from lib.process import clean_environment
 DOCS = ROOT / "docs"
 PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "proto" / "PROTOCOL.md",
                 *DOCS.glob("*.md"), *DOCS.glob("spikes/*.md")])
-GENERATED = ("CLI.md", "ERRORS.md", "RULES.md", "STATES.md")
+GENERATED = ("CHECKS.md", "CLI.md", "ERRORS.md", "RULES.md", "STATES.md")
 WRITTEN = [page for page in PAGES if page.name not in GENERATED]
 QUICK_START_S = 240  # a net: it takes some twenty seconds
 SHELL = ("sh", "console", "")
@@ -51,7 +51,7 @@ def check_config(kind, path):
 
 @pytest.mark.parametrize("page, block", yaml_blocks())
 def test_yaml_is_what_the_programs_read(page, block, tmp_path):
-    head = re.match(r"# (coordinator|peers|agent|drover|rollout)\.yaml\n", block.text)
+    head = re.match(r"# (coordinator|agent|drover|rollout|policy)\.yaml\n", block.text)
     assert head, f"{name_of(page)}:{block.line}: the first line must say which file it is"
     path = tmp_path / "file.yaml"
     path.write_text(block.text)
@@ -195,11 +195,39 @@ def test_hints_name_pages_that_exist():
     assert [hint for hint in hints if not (ROOT / hint).exists()] == []
 
 
+# What the security page cites
+
+CITED = re.compile(r"([\w/]+\.(?:py|c))(?:::(\w+)(?:\[([\w-]+)\])?)?")
+
+
+def citations():
+    return sorted({span for span in markdown.code(text_of(DOCS / "SECURITY.md"))
+                   if CITED.fullmatch(span)})
+
+
+@pytest.mark.parametrize("span", citations())
+def test_security_cites_tests_that_exist(span):
+    name, test, case = CITED.fullmatch(span).groups()
+    folder = ROOT / "tests" / ("integration" if name.endswith(".py") else "unit")
+    source = text_of(folder / name)
+    assert test is None or re.search(rf"\b(def|void) {test}\(", source), span
+    assert case is None or f'"{case}"' in source, span
+
+
+def test_security_cites_checks_that_exist():
+    rows = "".join(text_of(ROOT / "common" / name) for name in ("trust/checks.def",
+                                                                "base/errors.def"))
+    named = set(re.findall(r"^X\((\w+),", rows, re.MULTILINE))
+    cited = {span for span in markdown.code(text_of(DOCS / "SECURITY.md"))
+             if re.fullmatch(r"[A-Z][A-Z_]+", span)}
+    assert len(cited) > 30 and cited - named == set()
+
+
 # Configuration keys
 
 TABLES = [("coordinator_config.c", DOCS / "configuration.md", "coordinator.yaml"),
-          ("peers.c", DOCS / "configuration.md", "peers.yaml"),
           ("agent_config.c", DOCS / "configuration.md", "agent.yaml"),
+          ("policy_config.c", DOCS / "configuration.md", "policy.yaml"),
           ("cli_config.c", DOCS / "configuration.md", "drover.yaml"),
           ("rollout_spec.c", DOCS / "rollouts.md", "The spec")]
 
@@ -227,10 +255,14 @@ def test_words_are_listed():
     rows = {row[0]: row[-1] + row[-2] for page in ("configuration.md", "rollouts.md")
             for row in markdown.rows(text_of(DOCS / page)) if len(row) == 5}
     for key, words in (("`log_level`", ("debug", "info", "warning", "error")),
-                       ("`output`", ("table", "json")), ("`peers[].kind`", ("agent", "operator")),
+                       ("`output`", ("table", "json")),
                        ("`on_failure`", ("pause", "rollback_wave", "continue")),
                        ("`unreachable`", ("wait", "skip", "count")),
                        ("`recovery_point.policy`", ("dump", "external", "none")),
+                       ("`minimum_recovery`", ("dump", "external", "none")),
+                       ("`kinds`", ("forward", "undo", "restore", "baseline", "backup", "prune",
+                                    "look")),
+                       ("`windows[].days`", ("mon", "tue", "wed", "thu", "fri", "sat", "sun")),
                        ("`recovery_point.trial_restore`", ("canary", "sample", "all", "never"))):
         assert [word for word in words if f"`{word}`" not in rows[key]] == [], key
 

@@ -1,16 +1,22 @@
-"""Canaries in passwords, keys and rows, and all places where a program could have let them out:
-logs, answers, journal, catalog, bundles, backups, and each process's arguments and environment.
+"""Canaries in passwords, passphrases, keys, tokens and rows, and all places where a program could
+have let them out: logs, answers, journal, catalog, papers, bundles, backups, the audit's export, and
+each process's arguments and environment.
 """
+import base64
 import os
+import re
+import subprocess
 import threading
 from pathlib import Path
 
 import pytest
 
-from lib import configs, effects, rollouts
-from lib.fleet import Fleet
+from lib import configs, effects, rollouts, team
+from lib.fleet import COMMAND_S, Answer, Fleet, program
+from lib.process import clean_environment
 
 PASSWORD = "Canary-Passw0rd-8d1f"
+PASSPHRASE = "canary passphrase 4c7e"
 ROW = "canary.row.53a9@example.org"
 DUMP = {"recovery_point": {"policy": "dump", "trial_restore": "all"}}
 SIGNED = "this text stands in the signed script"
@@ -93,13 +99,70 @@ class World:
         self.postgres = postgres
         self.watch = watch
         self.answers = []
-        self.secrets = {"password": PASSWORD, "row": ROW}
+        self.secrets = {"password": PASSWORD, "row": ROW, "passphrase": PASSPHRASE}
+        self.files = set()  # that are to hold a secret
         for owner, kinds in fleet.keys.items():
             for kind, key in kinds.items():
-                for line in key.path.read_text().splitlines():
-                    name, _, value = line.partition(": ")
-                    if name in ("secret", "key", "seed", "private"):
-                        self.secrets[f"{owner}.{kind}"] = value
+                self.keep(f"{owner}.{kind}", key.path)
+
+    def keep(self, name, path):
+        """What this file has to keep to itself."""
+        self.files.add(path)
+        for line in path.read_text().splitlines():
+            word, _, value = line.partition(": ")
+            if word in ("secret", "key", "seed", "private"):
+                self.secrets[name] = value
+
+    def found_in(self, data):
+        """Names of the secrets in some bytes, as text or as bytes of their own."""
+        return {name for name, secret in self.secrets.items()
+                if secret.encode() in data or
+                re.fullmatch("(?:[0-9a-f]{2})+", secret) and bytes.fromhex(secret) in data}
+
+    def run(self, *line, **options):
+        done = subprocess.run([str(word) for word in line], env=clean_environment(),
+                              cwd=self.fleet.folder, capture_output=True, text=True,
+                              timeout=COMMAND_S, check=False, **options)
+        self.answers.append(Answer([str(word) for word in line], done))
+        assert done.returncode == 0, self.answers[-1]
+
+    def with_passphrase(self, *line):
+        reader, writer = os.pipe()
+        os.write(writer, f"{PASSPHRASE}\n".encode())
+        os.close(writer)
+        self.run(program("drover"), *line, "--passphrase-fd", reader, pass_fds=[reader])
+        os.close(reader)
+
+    def order_with_a_locked_key(self):
+        """Somebody whose key opens by a passphrase signs an order, which is carried out."""
+        lena = team.Person(self.fleet, "lena")
+        self.keep("lena.curve", lena.keys["curve"].path)
+        locked = self.fleet.folder / "trust" / "lena.locked"
+        self.with_passphrase("key", "new", locked, "--kind", "operator", "--name", "lena")
+        assert "locked: argon2id" in locked.read_text()
+        lena.keys["operator"] = configs.Key(locked)
+        lena.write_config()
+        team.Chain(self.fleet).publish(lena.added("operator"))
+        self.with_passphrase("--config", lena.config, "backup", "create", "--tenant", "unique",
+                             "--yes", "--wait")
+
+    def invite(self, cluster):
+        """A host that asks with a token, and is accepted."""
+        fleet = self.fleet
+        fleet.keys["two"] = {kind: fleet._key("two", word) for kind, word in (
+            ("sign", "agent"), ("curve", "curve"), ("backup", "backup"))}
+        fleet.agent_clusters["two"] = [cluster]
+        fleet.enrolled.add("two")
+        fleet.write_agent("two")
+        for kind, key in fleet.keys["two"].items():
+            self.keep(f"two.{kind}", key.path)
+        token = fleet.folder / "two.token"
+        self.answers.append(fleet.ok("agents", "invite", "two", "--out", token))
+        self.keep("token", token)
+        self.run(program("drover-agent"), "enroll", "--token", token, "--config",
+                 fleet.folder / "two.yaml")
+        self.answers.append(fleet.ok("agents", "pending", "-o", "json"))
+        self.answers.append(fleet.ok("agents", "accept", "two", "--yes"))
 
 
 @pytest.fixture(scope="module")
@@ -130,9 +193,12 @@ def world(folder, postgres):
         rollouts.assert_ends(fleet, rollout, "incomplete")
         world = World(fleet, postgres, watch)
         world.rollout = rollout
+        world.order_with_a_locked_key()
+        world.invite(cluster)
+        world.answers.append(fleet.ok("audit", "export", "--out", fleet.folder / "audit.export"))
         for order in (["rollout", "failures", rollout], ["rollout", "report", rollout],
                       ["rollout", "status", rollout], ["tenants"], ["audit", "log"], ["clusters"],
-                      ["agents"], ["backup", "list", "unique"], ["tenant", "show", "unique"]):
+                      ["agents"], ["agents", "pending"], ["trust", "show"], ["backup", "list", "unique"], ["tenant", "show", "unique"]):
             world.answers += [fleet.ok(*order), fleet.ok(*order, "-o", "json")]
         yield world
 
@@ -141,7 +207,7 @@ def world(folder, postgres):
 def test_failures_say_what_without_the_row(world, name):
     task = rollouts.tasks(world.fleet, world.rollout)[name]
     assert (task["state"], task["code"]) == ("failed", "DRV-3004"), task
-    shown = world.answers[0].out
+    shown = world.fleet.ok("rollout", "failures", world.rollout).out
     part = shown[shown.index(f"{name} (cluster main"):]
     assert f"[{BODIES[name][1]}] applying V001" in part[:part.index("HINT: ")], part
     assert ROW not in shown
@@ -153,7 +219,11 @@ def test_a_signed_text_is_shown(world):
 
 def test_secrets_were_there_to_be_found(world):
     """The search finds what it is to find: the keys' files are searched here, and only here."""
-    assert len(world.secrets) >= 10, sorted(world.secrets)
+    kinds = {"sign", "curve", "backup"}
+    assert {"password", "row", "passphrase", "token", "operator.sign", "coordinator.sign",
+            "root.sign", *(f"{agent}.{kind}" for agent in ("one", "two") for kind in kinds)} <= \
+        set(world.secrets)
+    assert world.found_in((world.fleet.folder / "two.token").read_bytes()) == {"token"}
     assert {"pg_dump", "pg_restore", "drover-agent", "drover-coordinator",
             "drover"} <= world.watch.programs()
     for name in BODIES:
@@ -163,25 +233,32 @@ def test_secrets_were_there_to_be_found(world):
 
 
 def test_no_output_holds_a_secret(world):
-    for name, secret in world.secrets.items():
-        assert secret not in world.fleet.output(), name
-        for answer in world.answers:
-            assert secret not in answer.out + answer.err, (name, answer)
+    assert world.found_in(world.fleet.output().encode()) == set()
+    for answer in world.answers:
+        assert world.found_in((answer.out + answer.err).encode()) == set(), answer
 
 
 def test_no_file_holds_a_secret(world):
-    keys = {key.path for kinds in world.fleet.keys.values() for key in kinds.values()}
     looked = []
     for path in world.fleet.folder.rglob("*"):
-        if path.is_file() and path not in keys:
-            data = path.read_bytes()
+        if path.is_file() and path not in world.files:
             looked.append(path.suffix)
-            for name, secret in world.secrets.items():
-                assert secret.encode() not in data, (name, path)
-    assert {".sqlite", ".dbk", ".manifest", ".bundle", ".yaml"} <= set(looked), looked
+            assert world.found_in(path.read_bytes()) == set(), path
+    assert {".sqlite", ".dbk", ".manifest", ".bundle", ".yaml", ".order", ".trust",
+            ".export"} <= set(looked), looked
+
+
+def test_the_export_holds_no_secret(world):
+    """Nor do the documents in it."""
+    export = (world.fleet.folder / "audit.export").read_bytes()
+    assert b"lena" in export and b"unique" in export
+    documents = [base64.b64decode(text + b"=" * (-len(text) % 4)) for text in
+                 re.findall(rb'"([A-Za-z0-9+/]{24,}=*)"', export) if len(text.rstrip(b"=")) % 4 != 1]
+    assert len(documents) > 10
+    for document in documents:
+        assert world.found_in(document) == set(), document
 
 
 def test_no_process_holds_a_secret(world):
     for text, where in world.watch.seen.items():
-        for name, secret in world.secrets.items():
-            assert secret.encode() not in text, (name, where)
+        assert world.found_in(text) == set(), where

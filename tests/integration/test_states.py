@@ -10,7 +10,7 @@ from typing import Callable
 
 import pytest
 
-from lib import effects, gates, migrations, rollouts, scenes
+from lib import effects, gates, migrations, rollouts, scenes, team
 from lib.fleet import program
 from lib.process import Child, clean_environment
 
@@ -18,6 +18,7 @@ DONE = scenes.DONE
 BACK = f"{DONE} -V004 -V003 -V002"
 TENANTS = [f"s{n:02d}" for n in range(8)]
 FRESH = [f"fresh{n}" for n in range(6)]
+PAIR = [f"p{n:02d}" for n in range(6)]
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +35,26 @@ def scene(fleet, postgres):
     scene = scenes.Scene(fleet, postgres)
     yield scene
     scene.gates.open_all()
+    scene.let_evidence_go()
+
+
+@pytest.fixture(scope="module")
+def pair_fleet(folder, postgres):
+    """A fleet whose rollouts two people sign, the operator and bob."""
+    with scenes.open_fleet(folder / "pair", postgres, PAIR) as fleet:
+        fleet.bob = team.Person(fleet, "bob")
+        second = team.Chain(fleet).publish(fleet.bob.added("operator", "approver"),
+                                           ["threshold", "operator", "--count", 2])
+        fleet.bob.write_config(pin=second)
+        yield fleet
+
+
+@pytest.fixture
+def pair(pair_fleet, postgres):
+    """The same as `scene`, in that fleet."""
+    if not pair_fleet.agents["one"].is_running():
+        pair_fleet.start_agent("one")
+    yield scenes.Scene(pair_fleet, postgres)
 
 
 # What is done then, and what must come of it.
@@ -61,6 +82,46 @@ def retried(scene, rollout):
     scene.gates.open_all()
     scene.order(rollout, "retry")
     goes_on(scene, rollout)
+
+
+def waits(scene, rollout):
+    """The agent is there and has room: nothing of it starts."""
+    scene.fleet.coordinator.wait_for_line('event="agent online"')
+    scene.fleet.ok("agents")  # answered once what followed from that is committed
+    assert rollouts.status(scene.fleet, rollout)["in_flight"] == 0
+    assert rollouts.tasks(scene.fleet, rollout)[scene.b]["attempts"] == 0
+
+
+def waits_for_its_approval(scene, rollout):
+    waits(scene, rollout)
+    scene.assert_stories(DONE, scenes.FIRST)
+    assert f"drover rollout approve {rollout[:8]} --wave 'rest'" in \
+        rollouts.status(scene.fleet, rollout)["reason"]
+    scene.approve(rollout)
+    goes_on(scene, rollout)
+
+
+def waits_and_is_stopped(scene, rollout):
+    waits(scene, rollout)
+    is_stopped(scene, rollout)
+
+
+def waits_for_its_signature(scene, rollout):
+    waits(scene, rollout)
+    scene.assert_stories(scenes.FIRST, scenes.FIRST)
+    scene.fleet.bob.ok("rollout", "approve", rollout, "--yes")
+    goes_on(scene, rollout)
+
+
+def is_stopped_unbegun(scene, rollout):
+    waits(scene, rollout)
+    scene.order(rollout, "stop")
+    rollouts.assert_ends(scene.fleet, rollout, "stopped")
+    scene.assert_stories(scenes.FIRST, scenes.FIRST)
+    late = scene.fleet.bob.drover("rollout", "approve", rollout, "--yes")
+    assert late.code == 1, late
+    rollouts.assert_ends(scene.fleet, rollout, "stopped")
+    scene.assert_stories(scenes.FIRST, scenes.FIRST)
 
 
 def halts(scene, rollout):
@@ -161,6 +222,11 @@ def ends_its_undo(scene):
     scene.await_story(scene.a, BACK)
 
 
+def evidence_comes(scene):
+    """What the agent signed was on its way, and is found at the start."""
+    scene.let_evidence_go()
+
+
 @dataclass(frozen=True)
 class Case:
     state: str
@@ -168,6 +234,7 @@ class Case:
     reach: Callable
     then: Callable
     meanwhile: Callable = None
+    where: str = "scene"
 
     def __str__(self):
         return "-".join(part.__name__ for part in (self.reach, self.meanwhile, self.then) if part)
@@ -178,6 +245,12 @@ CASES = [
     Case("running", ("open", "pending"), scenes.running, goes_on, ends_its_job),
     Case("running", ("passed", "open"), scenes.running_second_wave, goes_on),
     Case("running", ("soaking", "pending"), scenes.soaking, is_stopped),
+    Case("running", ("passed", "awaiting"), scenes.awaiting_approval, waits_for_its_approval),
+    Case("running", ("passed", "awaiting"), scenes.awaiting_approval, waits_and_is_stopped),
+    Case("running", ("passed", "awaiting"), scenes.awaiting_evidence, waits_for_its_approval),
+    Case("running", ("passed", "awaiting"), scenes.awaiting_evidence, goes_on, evidence_comes),
+    Case("planned", ("pending", "pending"), scenes.proposed, waits_for_its_signature, where="pair"),
+    Case("planned", ("pending", "pending"), scenes.proposed, is_stopped_unbegun, where="pair"),
     Case("paused", ("open",), scenes.paused_with_job, resumed),
     Case("paused", ("open",), scenes.paused_with_job, resumed, ends_its_job),
     Case("paused", ("open",), scenes.paused_by_order, resumed),
@@ -200,11 +273,11 @@ CASES = [
     Case("incomplete", ("passed",), scenes.rollback_incomplete, goes_back_when_retried),
     Case("stopping", ("cancelled",), scenes.rollback_stopping, halts_and_is_rolled_back_again),
 ]
-UNSEEN = {"planned"}  # made and started in one commit: test_killed_in_the_commits_of_a_start
 
 
 @pytest.mark.parametrize("case", CASES, ids=str)
-def test_coordinator_killed(scene, case):
+def test_coordinator_killed(request, case):
+    scene = request.getfixturevalue(case.where)
     rollout = case.reach(scene)
     shown = rollouts.status(scene.fleet, rollout)
     assert shown["state"] == case.state
@@ -229,7 +302,7 @@ def states_of(machine):
 
 
 def test_every_state_has_its_case():
-    assert {case.state for case in CASES} == states_of("rollout") - UNSEEN
+    assert {case.state for case in CASES} == states_of("rollout")
     assert {wave for case in CASES for wave in case.waves} == states_of("wave")
 
 
@@ -247,17 +320,17 @@ def send_agent_home(scene):
     scene.fleet.ok("agents")  # answered once the farewell is committed
 
 
-def dies_over(scene, point, words):
+def dies_over(scene, point, words, who="drover", answers=0):
     """Give an order to a coordinator with this failpoint and start it again; whether it died."""
     scene.kill_coordinator()
     coordinator = scene.fleet.start_coordinator(DROVER_FAILPOINT=point)
-    operator = Child("drover", [program("drover"), "--config", scene.fleet.folder / "drover.yaml",
+    operator = Child("drover", [program("drover"), "--config", scene.fleet.folder / f"{who}.yaml",
                                 *words], env=clean_environment())
     try:
         gates.await_true(lambda: not (coordinator.is_running() and operator.is_running()),
                          "neither an answer nor an end")
         died = not coordinator.is_running()
-        assert died or operator.wait() == 0, operator.output()
+        assert died or operator.wait() == answers, operator.output()
     finally:
         coordinator.kill()
         operator.kill()  # it awaits an answer that never comes
@@ -265,7 +338,7 @@ def dies_over(scene, point, words):
     return died
 
 
-def order_and_die(scene, where, is_taken, words):
+def order_and_die(scene, where, is_taken, words, **signer):
     """Let the coordinator die at each commit of an order in turn, until the order is taken.
 
     One that died before its commit took nothing; it is taken when there is no commit left to die
@@ -273,7 +346,7 @@ def order_and_die(scene, where, is_taken, words):
     """
     assert not is_taken()
     for commit in range(1, COMMITS):
-        died = dies_over(scene, f"{where}@{commit}", words)
+        died = dies_over(scene, f"{where}@{commit}", words, **signer)
         assert not (died and where == BEFORE and is_taken())
         if is_taken():
             assert died == (where == COMMITTED)
@@ -284,7 +357,7 @@ def order_and_die(scene, where, is_taken, words):
 
 @pytest.mark.parametrize("where", [BEFORE, COMMITTED])
 def test_killed_in_the_commits_of_a_start(scene, where):
-    """A rollout is made and started in one commit: nobody ever finds one that is planned only."""
+    """Where one signature is enough a rollout is made and started in one commit."""
     spec = scene.write_spec(scenes.TWO_WAVES)
     send_agent_home(scene)
     known = scene.rollouts()
@@ -326,6 +399,94 @@ def test_killed_in_the_commits_of_an_order(scene, order, where):
                   ["rollout", order.verb, rollout])
     scene.fleet.start_agent("one")
     order.then(scene, rollout)
+    scene.give_back()
+
+
+# What is signed: proposals, signatures, approvals, results, and the tickets made of these.
+
+
+@pytest.mark.parametrize("where", [BEFORE, COMMITTED])
+def test_killed_in_the_commits_of_a_proposal(pair, where):
+    """What one of two has signed is kept, and starts nothing, whoever dies."""
+    spec = pair.write_spec(scenes.TWO_WAVES)
+    send_agent_home(pair)
+    known = pair.rollouts()
+    order_and_die(pair, where, lambda: pair.rollouts() != known,
+                  ["rollout", "start", spec, "--yes"], answers=scenes.SIGNATURE_MISSING)
+    rollout, = pair.rollouts() - known
+    pair.fleet.start_agent("one")
+    waits_for_its_signature(pair, rollout)
+    pair.give_back()
+
+
+@pytest.mark.parametrize("where", [BEFORE, COMMITTED])
+def test_killed_in_the_commits_of_a_signature(pair, where):
+    """The second signature and the start that it permits are one commit."""
+    rollout = scenes.proposed(pair)
+    send_agent_home(pair)
+    order_and_die(pair, where,
+                  lambda: rollouts.status(pair.fleet, rollout)["state"] != "planned",
+                  ["rollout", "approve", rollout, "--yes"], who="bob")
+    shown = rollouts.status(pair.fleet, rollout)
+    assert (shown["state"], shown["waves"][0]["state"]) == ("running", "open")
+    pair.fleet.start_agent("one")
+    goes_on(pair, rollout)
+    pair.give_back()
+
+
+@pytest.mark.parametrize("where", [BEFORE, COMMITTED])
+@pytest.mark.parametrize("reach", [scenes.awaiting_approval, scenes.awaiting_evidence],
+                         ids=lambda reach: reach.__name__)
+def test_killed_in_the_commits_of_an_approval(scene, reach, where):
+    """An approval, the ticket made of it and the wave that it opens are one commit."""
+    rollout = reach(scene)
+    results = scene.papers(rollout)[1]
+    send_agent_home(scene)
+
+    def is_taken():
+        found = scene.papers(rollout)
+        assert found in ((0, results, 0, ("passed", "awaiting")),
+                         (1, results, 1, ("passed", "open"))), found
+        return found[0] == 1
+
+    order_and_die(scene, where, is_taken,
+                  ["rollout", "approve", rollout, "--wave", "rest", "--yes"])
+    scene.fleet.start_agent("one")
+    goes_on(scene, rollout)
+    scene.give_back()
+
+
+@pytest.mark.parametrize("where", [BEFORE, COMMITTED])
+def test_killed_in_the_commit_of_results(scene, where):
+    """The last word of a wave, what the agent signed of it, the ticket made of that and the next
+    wave's opening are one commit: a death before it leaves nothing of them, one after it all."""
+    scene.gates.shut(scene.a)
+    scene.gates.shut(scene.b)
+    rollout = scene.start(scenes.TWO_WAVES)
+    scene.gates.await_somebody(scene.a)
+    scene.kill_coordinator()
+    scene.gates.open(scene.a)
+    scene.await_story(scene.a, DONE)
+    seen = []
+
+    def is_told():
+        found = scene.papers(rollout)
+        assert found in ((0, 0, 0, ("open", "pending")), (0, 1, 1, ("passed", "open"))), found
+        return found[1] == 1
+
+    for commit in range(1, COMMITS):
+        coordinator = scene.fleet.start_coordinator(ready=False,
+                                                    DROVER_FAILPOINT=f"{where}@{commit}")
+        gates.await_true(lambda: is_told() or not coordinator.is_running(), coordinator.output())
+        if is_told() and where == COMMITTED:
+            coordinator.wait()  # it committed, and dies of that or of the next one
+        coordinator.kill()
+        seen.append(is_told())
+        if seen[-1]:
+            break
+    assert len(seen) > 1 and seen == [False] * (len(seen) - 1) + [True], seen
+    scene.fleet.start_coordinator()
+    goes_on(scene, rollout)
     scene.give_back()
 
 
@@ -426,56 +587,4 @@ def test_agent_killed_in_baseline(scene, point):
                                   **scenes.NO_POINT)
     rollouts.assert_ends(scene.fleet, rollouts.start(scene.fleet, spec), "succeeded")
     effects.assert_story(scene.postgres, fresh, DONE)
-    scene.give_back()
-
-
-# Stopping, where nobody hears of the job in hand.
-
-
-def test_stop_again_gives_up_what_nobody_knows_of(scene):
-    """The agent is dead: a second stop ends the rollout, and late word still counts."""
-    rollout = scenes.stopping(scene)
-    scene.fleet.agents["one"].kill()
-    scene.kill_coordinator()
-    scene.fleet.start_coordinator()
-    rollouts.await_status(scene.fleet, rollout, lambda s: s["counts"]["unknown"] == 1)
-    scene.order(rollout, "stop")
-    assert rollouts.status(scene.fleet, rollout)["state"] == "stopped"
-    scene.kill_coordinator()
-    scene.fleet.start_coordinator()
-    assert rollouts.tasks(scene.fleet, rollout)[scene.a]["state"] == "outstanding"
-    scene.gates.open_all()
-    scene.fleet.start_agent("one")
-    rollouts.await_status(scene.fleet, rollout, lambda s: s["counts"]["outstanding"] == 0)
-    assert rollouts.status(scene.fleet, rollout)["state"] == "stopped"
-    scene.assert_stories("V001 V002", scenes.FIRST)
-    scene.give_back()
-
-
-def test_stop_counts_for_an_agent_that_was_away(scene):
-    """It never heard of the stop, which was given up on it: it still halts."""
-    scene.gates.shut(scene.a)
-    rollout = scene.start(scenes.ONE_BY_ONE)
-    scene.gates.await_somebody(scene.a)
-    scene.fleet.agents["one"].kill()
-    scene.order(rollout, "stop")
-    rollouts.await_status(scene.fleet, rollout, lambda s: s["counts"]["unknown"] == 1)
-    scene.order(rollout, "stop")
-    scene.wait(rollout, "stopped")
-    scene.gates.open_all()
-    scene.fleet.start_agent("one")
-    rollouts.await_status(scene.fleet, rollout, lambda s: s["counts"]["outstanding"] == 0)
-    scene.assert_stories("V001 V002", scenes.FIRST)
-    scene.give_back()
-
-
-def test_connection_lost_while_stopping(scene):
-    """A job that fails for a passing reason is not tried again, and does not wait for ever."""
-    rollout = scenes.stopping(scene)
-    scene.postgres.run("SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                       " WHERE datname = %s AND usename = 'drover' AND wait_event = 'PgSleep'",
-                       values=(scene.a,))
-    rollouts.assert_ends(scene.fleet, rollout, "stopped")
-    assert rollouts.tasks(scene.fleet, rollout)[scene.a]["state"] == "failed"
-    scene.assert_stories("V001 V002", scenes.FIRST)
     scene.give_back()

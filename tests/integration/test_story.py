@@ -59,6 +59,7 @@ def test_failure_stops_and_rollback_returns(fleet, postgres, folder):
     assert [task["name"] for task in failures["tasks"]] == [bad]
     assert failures["tasks"][0]["sqlstate"] == "23505"
 
+    rollouts.await_status(fleet, rollout, lambda told: told["in_flight"] == 0)
     answer = fleet.ok("rollback", rollout, "--yes", "--wait")
     assert answer.code == 0
     for tenant in TENANTS:

@@ -230,11 +230,12 @@ def test_a_bad_spec_leaves_nothing(team, line, says):
 def test_solo_is_one_command(room):
     shown = room.ok("trust", "init", "--solo", "--name", "alice", "--no-passphrase", "--out",
                     "trust", "-o", "json").json
-    assert shown["complete"] and names(shown) == ["alice"] * 3
+    assert shown["complete"] and names(shown) == ["alice"] * 3 + ["coordinator"]
     assert {grant["role"] for key in shown["keys"] for grant in key["grants"]} == {
         "viewer", "operator", "approver", "admin", "rollback", "release"}
     room.ok("trust", "verify", "--pin", "trust/fleet.trust")
-    for name in ("root.key", "release.key", "operator.key"):
+    for name in ("root.key", "release.key", "operator.key", "operator.curve", "coordinator.key",
+                 "coordinator.curve", "recovery.key"):
         assert stat.S_IMODE((room / "trust" / name).stat().st_mode) == 0o600
     assert stat.S_IMODE((room / "trust").stat().st_mode) == 0o700
     room.refused("DRV-1006", "trust", "init", "--solo", "--no-passphrase", "--out", "trust")

@@ -22,7 +22,11 @@ static const chapter_t CHAPTERS[MACHINES] = {
     {&WAVE_MACHINE, "coordinator/engine/wave_table.c",
      "A wave opens, is judged whenever one of its tasks ends, soaks, and passes; or its error "
      "budget\n"
-     "is spent. A resume accepts the failures so far, a retry opens it again."},
+     "is spent. A resume accepts the failures so far, a retry opens it again. After the first one "
+     "a\n"
+     "wave of a signed order is *awaiting* until its ticket is there: agents' signed results of "
+     "the\n"
+     "wave before, within its budget, or an approval."},
     {&TASK_MACHINE, "coordinator/engine/task_table.c",
      "A task is one tenant's part in a rollout. Silence is *unknown*, never success and never\n"
      "failure; a task that nobody waits for any more is *outstanding*, and word that comes late\n"

@@ -71,19 +71,13 @@ def coordinator(folder, keys, address, **changes):
         "listen": address,
         "catalog": folder / "catalog.sqlite",
         "keys": {"sign": keys["sign"].path, "curve": keys["curve"].path},
-        "peers": folder / "peers.yaml",
+        "trust": {"root": folder / "trust" / "fleet.trust"},
         "bundles": folder / "bundles",
         "heartbeat": "200ms",
         "lease": "5s",
         "unreachable_after": "2s",
         "timeouts": {"offer": "2s"},
     }, changes)
-
-
-def peers(entries):
-    """entries: (name, kind, keys)."""
-    return {"peers": [{"name": name, "kind": kind, "curve": keys["curve"].public,
-                       "sign": keys["sign"].public} for name, kind, keys in entries]}
 
 
 def cluster(postgres, tenants, **changes):
@@ -99,14 +93,13 @@ def cluster(postgres, tenants, **changes):
 
 
 def agent(folder, name, keys, trust, clusters, **changes):
-    """trust: address, the coordinator's keys, release keys (public), recovery keys (public)."""
+    """trust: address, the coordinator's keys, the root file, recovery keys (public)."""
     return merge({
         "name": name,
-        "coordinator": {"address": trust["address"], "curve": trust["coordinator"]["curve"].public,
-                        "sign": trust["coordinator"]["sign"].public},
+        "coordinator": {"address": trust["address"], "curve": trust["coordinator"]["curve"].public},
         "keys": {"sign": keys["sign"].path, "curve": keys["curve"].path,
                  "backup": keys["backup"].path},
-        "release_keys": trust["release"],
+        "trust": {"root": trust["root"]},
         "state": folder / "state",
         "heartbeat": "200ms",
         "reconnect_max": "500ms",

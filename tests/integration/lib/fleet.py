@@ -66,6 +66,7 @@ class Fleet:
         self.agent_changes = agent_changes or {}
         self.coordinator = None
         self.agents = {}
+        self.enrolled = set()
         self.children = []  # all that ever ran, for the output of a failed test
         self.keys = {}
 
@@ -82,12 +83,7 @@ class Fleet:
 
     def make_files(self):
         self.folder.mkdir(parents=True, exist_ok=True)
-        self.keys["coordinator"] = {"sign": self._key("coordinator", "coordinator"),
-                                    "curve": self._key("coordinator", "curve")}
-        self.keys["operator"] = {"sign": self._key("operator", "operator"),
-                                 "curve": self._key("operator", "curve")}
-        self.keys["release"] = {"sign": self._key("release", "release")}
-        self.keys["recovery"] = {"seal": self._key("recovery", "recovery")}
+        self._make_trust()
         for name in self.agent_clusters:
             self.keys[name] = {"sign": self._key(name, "agent"), "curve": self._key(name, "curve"),
                                "backup": self._key(name, "backup")}
@@ -97,6 +93,22 @@ class Fleet:
         self._write("drover.yaml", configs.operator(self.address, self.keys["coordinator"],
                                                     self.keys["operator"]))
         return self
+
+    def _make_trust(self):
+        """Root, release, operator, coordinator and recovery keys, and the trust file over them."""
+        folder = self.folder / "trust"
+        answer = run_drover("trust", "init", "--solo", "--name", "operator", "--no-passphrase",
+                            "--out", folder)
+        if answer.code != 0:
+            raise RuntimeError(f"no trust file: {answer!r}")
+        for owner, part, file in (("coordinator", "sign", "coordinator.key"),
+                                  ("coordinator", "curve", "coordinator.curve"),
+                                  ("operator", "sign", "operator.key"),
+                                  ("operator", "curve", "operator.curve"),
+                                  ("release", "sign", "release.key"),
+                                  ("recovery", "seal", "recovery.key"),
+                                  ("root", "sign", "root.key")):
+            self.keys.setdefault(owner, {})[part] = configs.Key(folder / file)
 
     def _write(self, name, tree):
         path = self.folder / name
@@ -108,16 +120,13 @@ class Fleet:
         self._write("coordinator.yaml", configs.coordinator(
             self.folder, self.keys["coordinator"], self.address,
             **{**self.coordinator_changes, **changes}))
-        enrolled = [(name, "agent", self.keys[name]) for name in self.agent_clusters]
-        self._write("peers.yaml",
-                    configs.peers([("operator", "operator", self.keys["operator"]), *enrolled]))
 
     def write_agent(self, name, **changes):
         folder = self.folder / name
         for inner in (folder, folder / "state", folder / "backups"):
             inner.mkdir(mode=0o700, exist_ok=True)
         trust = {"address": self.address, "coordinator": self.keys["coordinator"],
-                 "release": [self.keys["release"]["sign"].public],
+                 "root": self.folder / "trust" / "fleet.trust",
                  "recovery": [self.keys["recovery"]["seal"].public]}
         self._write(f"{name}.yaml", configs.agent(
             folder, name, self.keys[name], trust, self.agent_clusters[name],
@@ -135,9 +144,28 @@ class Fleet:
         self.coordinator = self._start("coordinator", "drover-coordinator", "coordinator.yaml", env)
         if ready:
             self.coordinator.wait_for_line(READY)
+            for name in self.agent_clusters:
+                self.enroll(name)
         return self.coordinator
 
+    def enroll(self, name):
+        """The agent's request, accepted; nothing where that was done before."""
+        if name in self.enrolled:
+            return
+        request = self.folder / f"{name}.request"
+        done = subprocess.run(
+            [program("drover-agent"), "enroll", "--request", str(request), "--config",
+             str(self.folder / f"{name}.yaml")], env=clean_environment(), cwd=self.folder,
+            capture_output=True, text=True, timeout=COMMAND_S, check=False)
+        if done.returncode != 0:
+            raise RuntimeError(f"no request of {name}: {done.stdout}{done.stderr}")
+        self.ok("agents", "accept", "--request", request, "--fingerprint", done.stdout.strip(),
+                "--yes")
+        self.enrolled.add(name)
+
     def start_agent(self, name, ready=True, **env):
+        if self.coordinator is not None and self.coordinator.is_running():
+            self.enroll(name)
         self.agents[name] = self._start(name, "drover-agent", f"{name}.yaml", env)
         if ready:
             self.agents[name].wait_for_line(READY)

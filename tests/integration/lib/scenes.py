@@ -4,6 +4,7 @@ Every tenant stands at FIRST when a scene begins. The scripts of GATED ask at a 
 (lib/gates.py), so that a test decides how long a job is in hand and how it ends.
 """
 import contextlib
+import sqlite3
 
 from lib import configs, effects, gates, rollouts
 from lib.fleet import Fleet
@@ -18,11 +19,35 @@ ONE_WAVE = [{"name": "all", "rest": True}]
 ONE_BY_ONE = [{"name": "all", "rest": True, "max_parallel": 1}]
 TWO_WAVES = [{"name": "first", "count": 1}, {"name": "rest", "rest": True}]
 SOAKS = [{"name": "first", "count": 1, "soak": "1h"}, {"name": "rest", "rest": True}]
+APPROVED = [{"name": "first", "count": 1}, {"name": "rest", "rest": True, "approval": True}]
+SIGNATURE_MISSING = 4  # exit code
+APPROVE_WAVE = 12  # of OrderKind, in proto/trust.proto
+WAVE_STATES = ["pending", "open", "soaking", "passed", "failed", "cancelled", "awaiting"]
+HOLD_BACK = """
+CREATE TABLE held_back AS SELECT * FROM wave_result WHERE false;
+CREATE TRIGGER hold_back BEFORE INSERT ON wave_result BEGIN
+    INSERT INTO held_back VALUES (NEW.digest, NEW.order_digest, NEW.wave, NEW.sign_key,
+                                  NEW.document, NEW.received_us);
+    SELECT RAISE(IGNORE);
+END;
+"""
+LET_GO = """
+DROP TRIGGER hold_back;
+INSERT INTO wave_result SELECT * FROM held_back;
+DROP TABLE held_back;
+"""
+PAPERS = """
+SELECT (SELECT count(*) FROM signed_order AS o WHERE o.subject = r.order_digest AND o.kind = ?),
+       (SELECT count(*) FROM wave_result AS w WHERE w.order_digest = r.order_digest),
+       (SELECT count(*) FROM ticket AS t WHERE t.order_digest = r.order_digest)
+  FROM rollout AS r WHERE r.rollout_id = ?
+"""
 
 
 @contextlib.contextmanager
 def open_fleet(folder, postgres, tenants, fresh=()):
     """A fleet whose tenants stand at FIRST; the fresh ones know nothing of Drover yet."""
+    folder.mkdir(exist_ok=True)
     postgres.create_tenants([*tenants, *fresh])
     listed = [*tenants, *({"database": name, "labels": {"fresh": "yes"}} for name in fresh)]
     with Fleet(folder / "fleet", {"one": [configs.cluster(postgres, listed)]},
@@ -45,6 +70,8 @@ class Scene:
         self.fleet = fleet
         self.postgres = postgres
         self.gates = gates.Gates(postgres)
+        self.catalog = fleet.folder / "catalog.sqlite"
+        self.holds_back = False
         self.a, self.b = sorted((fleet.free.pop(), fleet.free.pop()))  # waves take them by name
         self.select = f"name in ({self.a},{self.b})"
 
@@ -69,8 +96,12 @@ class Scene:
         listed = self.fleet.ok("rollout", "list", "--all", "-o", "json").json["rollouts"]
         return {row["rollout"] for row in listed}
 
-    def order(self, rollout, verb):
-        return self.fleet.ok("rollout", verb, rollout)
+    def order(self, rollout, verb, *words):
+        return self.fleet.ok("rollout", verb, rollout, *words)
+
+    def approve(self, rollout):
+        """Open the second wave."""
+        return self.order(rollout, "approve", "--wave", "rest", "--yes")
 
     def wait(self, rollout, state):
         return rollouts.follow(self.fleet, rollout, {state})
@@ -100,6 +131,30 @@ class Scene:
 
     def kill_coordinator(self):
         self.fleet.coordinator.kill()
+
+    def hold_evidence_back(self):
+        """What agents sign of their waves does not come into the catalog: as if it were on its
+        way, while the reports beside it have come."""
+        self._write_catalog(HOLD_BACK)
+        self.holds_back = True
+
+    def let_evidence_go(self):
+        if self.holds_back:
+            self._write_catalog(LET_GO)
+            self.holds_back = False
+
+    def _write_catalog(self, script):
+        with contextlib.closing(sqlite3.connect(self.catalog, timeout=gates.AWAIT_S)) as catalog:
+            catalog.executescript(f"BEGIN IMMEDIATE;{script}COMMIT;")
+
+    def papers(self, rollout):
+        """How many approvals, results and tickets stand in the catalog, and the waves' states."""
+        with contextlib.closing(sqlite3.connect(self.catalog, timeout=gates.AWAIT_S)) as catalog:
+            catalog.execute("BEGIN")  # so that all of it is of one moment
+            counts = catalog.execute(PAPERS, (APPROVE_WAVE, rollout)).fetchone()
+            states = catalog.execute("SELECT state FROM wave WHERE rollout_id = ? ORDER BY number",
+                                     (rollout,)).fetchall()
+        return *counts, tuple(WAVE_STATES[state] for state, in states)
 
     def assert_stories(self, a, b):
         effects.assert_story(self.postgres, self.a, a)
@@ -196,6 +251,29 @@ def failed(scene):
     scene.wait(rollout, "failed")
     scene.gates.await_somebody(scene.a)
     return rollout
+
+
+def await_waves(scene, rollout, *states):
+    rollouts.await_status(scene.fleet, rollout,
+                          lambda s: tuple(wave["state"] for wave in s["waves"]) == states)
+    return rollout
+
+
+def awaiting_approval(scene):
+    return await_waves(scene, scene.start(APPROVED), "passed", "awaiting")
+
+
+def awaiting_evidence(scene):
+    scene.hold_evidence_back()
+    return await_waves(scene, scene.start(TWO_WAVES), "passed", "awaiting")
+
+
+def proposed(scene, waves=None):
+    """Signed by one of the two people that the fleet's trust file asks for."""
+    answer = scene.fleet.drover("rollout", "start", scene.write_spec(waves or TWO_WAVES), "--yes",
+                                "-o", "json")
+    assert answer.code == SIGNATURE_MISSING, answer
+    return answer.json["rollout"]
 
 
 def succeeded(scene):

@@ -1,14 +1,19 @@
 /*
  * link.c: what an agent makes of a coordinator's words that were cut short or changed on their way:
- * they are dropped and counted, nothing of them reaches the journal, and the connection stays.
+ * they are dropped and counted, nothing of them reaches the journal, and the connection stays. And
+ * of a coordinator whose key its trust file does not name.
  */
 #include "tests/unit/wire/pair.h"
 #include "tests/unit/wire/samples.h"
+
+#include "tests/unit/agent/rootfile.h"
 
 #include "agent/bundles.h"
 #include "agent/crew.h"
 #include "agent/link.h"
 #include "agent/loop.h"
+#include "agent/notary.h"
+#include "agent/reports.h"
 #include "common/base/log.h"
 #include "common/crypto/random.h"
 
@@ -23,8 +28,8 @@ typedef struct stage {
     server_t *server;
     char folder[32];
     agent_t agent;
-    sign_secret_t coordinator; /* what signs jobs */
-    curve_public_t key;        /* the agent's */
+    rootfile_t trust;   /* the agent's pin; its coordinator signs jobs */
+    curve_public_t key; /* the agent's */
 } stage_t;
 
 static void must(status_t status, const error_t *err) {
@@ -47,20 +52,19 @@ static keyfile_t *make_key(const stage_t *stage, const char *name, key_kind_t ki
 
 static agent_config_t *make_config(stage_t *stage) {
     char curve[CURVE_BYTES * 5 / 4 + 1];
-    char sign[SIGN_PUBLIC_TEXT_SIZE];
-    sign_public_t coordinator;
+    char root[PATH_SIZE];
     error_t err = {0};
     CLEANUP(buffer_free) buffer_t text = {0};
     agent_config_t *config = NULL;
-    sign_keypair(&coordinator, &stage->coordinator);
+    (void)snprintf(root, sizeof root, "%s/trust.root", stage->folder);
+    rootfile_make(&stage->trust, root);
     assert_non_null(zmq_z85_encode(curve, stage->server->keys.key.bytes, CURVE_BYTES));
-    (void)hex_text(coordinator.bytes, SIGN_PUBLIC_BYTES, sign);
     buffer_format(&text,
-                  "name: one\ncoordinator: {address: \"%s\", curve: \"%s\", sign: \"%s\"}\n"
-                  "keys: {sign: a, curve: b}\nrelease_keys: [\"%s\"]\nstate: %s/state\n"
+                  "name: one\ncoordinator: {address: \"%s\", curve: \"%s\"}\n"
+                  "keys: {sign: a, curve: b}\ntrust: {root: %s}\nstate: %s/state\n"
                   "clusters: [{name: main, connection: {host: 127.0.0.1, port: 1},\n"
                   "            roles: {owner: o}, tenants: {list: [{database: d}]}}]\n",
-                  listener_endpoint(stage->server->listener), curve, sign, sign, stage->folder);
+                  listener_endpoint(stage->server->listener), curve, root, stage->folder);
     const yaml_text_t source = {
         .name = "/agent.yaml", .bytes = buffer_string(&text), .size = text.size};
     must(agent_config_parse(&source, NULL, &config, &err), &err);
@@ -79,8 +83,10 @@ static void open_rooms(stage_t *stage) {
     agent->cluster_count = agent_config_cluster_count(agent->config);
     agent->leases = calloc(agent->cluster_count, sizeof *agent->leases);
     must(journal_open(agent->config->state, &agent->journal, &err), &err);
+    (void)snprintf(path, sizeof path, "%s/papers", stage->folder);
+    must(notary_open(agent, path, &err), &err);
     (void)snprintf(path, sizeof path, "%s/bundles", stage->folder);
-    must(bundles_new(path, agent->config, &agent->bundles, &err), &err);
+    must(bundles_new(path, agent->keeper, &agent->bundles, &err), &err);
     agent->shared.config = agent->config;
     crew_attach(agent);
     must(inventory_new(agent->config, agent->journal, &deaf, &agent->inventory, &err), &err);
@@ -125,6 +131,7 @@ static int stage_down(void **state) {
     }
     inventory_destroy(&agent->inventory);
     bundles_destroy(&agent->bundles);
+    notary_close(agent);
     journal_close(&agent->journal);
     keyfile_destroy(&agent->sign_key);
     keyfile_destroy(&agent->curve_key);
@@ -197,7 +204,7 @@ static uint64_t say_damaged(stage_t *stage, const buffer_t *whole) {
 static void seal(const stage_t *stage, Drover__Kind kind, const ProtobufCMessage *message,
                  buffer_t *bytes) {
     error_t err = {0};
-    must(codec_seal(kind, message, &stage->coordinator, bytes, &err), &err);
+    must(codec_seal(kind, message, &stage->trust.coordinator_secret, bytes, &err), &err);
 }
 
 /* It obeys, and has written down whom. */
@@ -226,6 +233,19 @@ static void damaged_then_whole(stage_t *stage, const buffer_t *whole, size_t job
     assert_int_equal(sqlite3_close(journal), SQLITE_OK);
 }
 
+/* What the journal says of the jobs in hand. */
+static void restart_crew(stage_t *stage) {
+    agent_t *agent = &stage->agent;
+    error_t err = {0};
+    while (agent->runs != NULL) {
+        run_t *run = agent->runs;
+        agent->runs = run->next_run;
+        run_destroy(&run);
+    }
+    agent->runs_end = &agent->runs;
+    must(crew_resume(agent, &err), &err);
+}
+
 static void test_jobs(void **state) {
     stage_t *stage = *state;
     sample_pool_t *pool = calloc(1, sizeof *pool);
@@ -237,6 +257,17 @@ static void test_jobs(void **state) {
     seal(stage, DROVER__KIND__KIND_JOBS, &batch->base, &whole);
     free(pool);
     damaged_then_whole(stage, &whole, 1);
+    const run_t *run = stage->agent.runs; /* with what it will be judged by */
+    assert_non_null(run);
+    assert_false(digest_is_null(&run->what.order_digest));
+    assert_false(digest_is_null(&run->what.ticket));
+    assert_true(run->what.proof_size > 0);
+    assert_true(sign_public_equal(&run->what.coordinator, &stage->trust.coordinator));
+    restart_crew(stage); /* after a restart, too */
+    run = stage->agent.runs;
+    assert_non_null(run);
+    assert_true(run->what.proof_size > 0);
+    assert_true(sign_public_equal(&run->what.coordinator, &stage->trust.coordinator));
 }
 
 static void test_cancel(void **state) {
@@ -251,12 +282,190 @@ static void test_cancel(void **state) {
     damaged_then_whole(stage, &whole, 0);
 }
 
+/* ---- whose key counts ---- */
+
+static void say_unsigned(const stage_t *stage, Drover__Kind kind, const ProtobufCMessage *message) {
+    CLEANUP(buffer_free) buffer_t bytes = {0};
+    error_t err = {0};
+    must(codec_seal(kind, message, NULL, &bytes, &err), &err);
+    say(stage, bytes.data, bytes.size);
+}
+
+static void say_welcome(const stage_t *stage, const sign_public_t *key) {
+    Drover__Welcome welcome = DROVER__WELCOME__INIT;
+    ident_t incarnation = {{1}};
+    ident_t catalog = {{2}};
+    welcome.protocol = WIRE_PROTOCOL_MAX;
+    welcome.coordinator = field_of_ident(&catalog);
+    welcome.epoch = EPOCH;
+    welcome.incarnation = field_of_ident(&incarnation);
+    welcome.sign_key = field_of_bytes(key->bytes, SIGN_PUBLIC_BYTES);
+    say_unsigned(stage, DROVER__KIND__KIND_WELCOME, &welcome.base);
+}
+
+/* The next trust file, in which this key is the coordinator's. */
+static void say_next_trust(stage_t *stage, const sign_public_t *key) {
+    CLEANUP(document_destroy_p) document_t *document = NULL;
+    CLEANUP(buffer_free) buffer_t bytes = {0};
+    Drover__Trust trust = DROVER__TRUST__INIT;
+    error_t err = {0};
+    rootfile_next(&stage->trust, key, &document);
+    must(document_encode(document, &bytes, &err), &err);
+    ProtobufCBinaryData field = field_of_bytes(bytes.data, bytes.size);
+    trust.documents = &field;
+    trust.n_documents = 1;
+    say_unsigned(stage, DROVER__KIND__KIND_TRUST, &trust.base);
+}
+
+static bool is_welcomed(void *context) {
+    return ((const stage_t *)context)->agent.welcomed;
+}
+
+static bool waits_for_trust(void *context) {
+    return ((const stage_t *)context)->agent.stranger_due_boot_us != 0;
+}
+
+static bool has_next_trust(void *context) {
+    return keeper_view(((const stage_t *)context)->agent.keeper, 0).trust->version == 2;
+}
+
+/* A coordinator with a new key: the trust file that names it comes right behind the welcome. */
+static void test_a_new_key_and_its_trust_file(void **state) {
+    stage_t *stage = *state;
+    agent_t *agent = &stage->agent;
+    sign_public_t next;
+    sign_secret_t secret;
+    sign_keypair(&next, &secret);
+    say_welcome(stage, &next);
+    pair_await(stage->server, waits_for_trust, stage);
+    assert_false(agent->welcomed);
+    assert_int_equal(stage->server->received, 1); /* it has not left */
+    stage->server->keep = DROVER__KIND__KIND_HELLO;
+    say_next_trust(stage, &next);
+    pair_await(stage->server, has_next_trust, stage);
+    link_tick(agent); /* says hello again at once */
+    pair_await_count(stage->server, &stage->server->received, 2);
+    CLEANUP(message_destroy_p) message_t *hello = NULL;
+    error_t err = {0};
+    must(codec_receive(stage->server->kept.data, stage->server->kept.size, PARTY_AGENT, NULL,
+                       &hello, &err),
+         &err);
+    assert_int_equal(hello->hello->trust_version, 2);
+    assert_false(hello->hello->held);
+    say_welcome(stage, &next);
+    pair_await(stage->server, is_welcomed, stage);
+    assert_int_equal(agent->stranger_due_boot_us, 0);
+}
+
+/* None comes: it says why, and leaves. */
+static void test_a_strange_key(void **state) {
+    stage_t *stage = *state;
+    agent_t *agent = &stage->agent;
+    sign_public_t other;
+    sign_secret_t secret;
+    sign_keypair(&other, &secret);
+    say_welcome(stage, &other);
+    pair_await(stage->server, waits_for_trust, stage);
+    agent->stranger_due_boot_us = 1; /* the wait is over */
+    link_tick(agent);
+    assert_true(agent->estranged);
+    assert_false(agent->welcomed);
+    pair_await_count(stage->server, &stage->server->received, 2); /* its goodbye */
+}
+
+static bool is_estranged(void *context) {
+    return ((const stage_t *)context)->agent.estranged;
+}
+
+static bool has_dropped(void *context) {
+    return ((const stage_t *)context)->agent.dropped > 0;
+}
+
+/* A trust file takes the key away on a live connection: at once nothing that it signs is heard. */
+static void test_a_key_that_is_taken_away(void **state) {
+    stage_t *stage = *state;
+    agent_t *agent = &stage->agent;
+    sign_secret_t former = stage->trust.coordinator_secret;
+    sign_public_t next;
+    sign_secret_t secret;
+    sign_keypair(&next, &secret);
+    say_welcome(stage, &stage->trust.coordinator);
+    pair_await(stage->server, is_welcomed, stage);
+    say_next_trust(stage, &next);
+    pair_await(stage->server, is_estranged, stage);
+    assert_false(agent->welcomed);
+    sample_pool_t *pool = calloc(1, sizeof *pool);
+    Drover__Cancel *cancel = (Drover__Cancel *)sample_fill(&drover__cancel__descriptor, pool);
+    cancel->agent_key = field_of_curve(&stage->key);
+    cancel->epoch = EPOCH + 1;
+    CLEANUP(buffer_free) buffer_t bytes = {0};
+    stage->trust.coordinator_secret = former;
+    seal(stage, DROVER__KIND__KIND_CANCEL, &cancel->base, &bytes);
+    free(pool);
+    say(stage, bytes.data, bytes.size);
+    pair_await(stage->server, has_dropped, stage);
+    assert_true(journal_epoch(agent->journal).epoch == EPOCH);
+}
+
+/* ---- what reports bring ---- */
+
+static bool has_kept_reports(void *context) {
+    return ((const stage_t *)context)->server->kept.size > 0;
+}
+
+/* Final reports bring what they mean for their wave, signed by the agent; others bring nothing. */
+static void test_reports_bring_results(void **state) {
+    stage_t *stage = *state;
+    agent_t *agent = &stage->agent;
+    run_t run = {.shared = &agent->shared,
+                 .what = {.attempt = {{1}},
+                          .job = {{2}},
+                          .tenant = {{3}},
+                          .order_digest = {{4}},
+                          .order_wave = 5},
+                 .main_action = true};
+    run_report_t report = {
+        .step = JOB_STEP_APPLY, .outcome = JOB_OUTCOME_DONE, .finished_us = EPOCH};
+    error_t err = {0};
+    say_welcome(stage, &stage->trust.coordinator);
+    pair_await(stage->server, is_welcomed, stage);
+    stage->server->keep = DROVER__KIND__KIND_REPORTS;
+    must(reports_add(agent, &run, &report, false, &err), &err);
+    must(reports_add(agent, &run, &report, true, &err), &err);
+    must(journal_commit(agent->journal, &err), &err);
+    must(reports_send(agent, &err), &err);
+    pair_await(stage->server, has_kept_reports, stage);
+    envelope_t envelope;
+    CLEANUP(message_destroy_p) message_t *message = NULL;
+    must(codec_open(stage->server->kept.data, stage->server->kept.size, PARTY_AGENT, &envelope,
+                    &err),
+         &err);
+    must(codec_unpack(&envelope, keyfile_sign_public(agent->sign_key), &message, &err), &err);
+    assert_int_equal(message->reports->n_reports, 2);
+    assert_int_equal(message->reports->n_results, 1);
+    ProtobufCBinaryData field = message->reports->results[0];
+    CLEANUP(document_destroy_p) document_t *document = NULL;
+    CLEANUP(result_destroy_p) result_t *result = NULL;
+    must(document_decode(field.data, field.len, &document, &err), &err);
+    assert_true(document_signed_by(document, keyfile_sign_public(agent->sign_key)));
+    must(result_read(document, &result, &err), &err);
+    assert_true(ident_equal(&result->fleet, &stage->trust.fleet));
+    assert_true(digest_equal(&result->order, &run.what.order_digest));
+    assert_int_equal(result->wave, 5);
+    assert_int_equal(result->entry_count, 1);
+    assert_int_equal(result->entries[0].outcome, RESULT_DONE);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, stage_up, stage_down)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_jobs),
         TEST(test_cancel),
+        TEST(test_reports_bring_results),
+        TEST(test_a_new_key_and_its_trust_file),
+        TEST(test_a_strange_key),
+        TEST(test_a_key_that_is_taken_away),
     };
     return cmocka_run_group_tests(tests, pair_start, pair_stop);
 }

@@ -38,10 +38,9 @@ static agent_config_t *make_config(void) {
     static const char text[] =
         "name: one\n"
         "coordinator: {address: \"tcp://127.0.0.1:1\",\n"
-        "  curve: \"Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID\",\n"
-        "  sign: \"d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a\"}\n"
+        "  curve: \"Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID\"}\n"
         "keys: {sign: a, curve: b}\n"
-        "release_keys: [\"d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a\"]\n"
+        "trust: {root: r}\n"
         "state: /nowhere\n"
         "clusters: [{name: main, parallel: 2, connection: {host: 127.0.0.1, port: 1},\n"
         "            roles: {owner: o}, tenants: {list: [{database: d}]}}]\n";

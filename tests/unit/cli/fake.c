@@ -1,6 +1,8 @@
 /* fake.c: see fake.h. One thread runs the coordinator's loop; the test's own runs the command. */
 #include "tests/unit/cli/fake.h"
+#include "cli/paper.h"
 #include "common/base/cleanup.h"
+#include "common/base/clock.h"
 #include "common/crypto/keyfile.h"
 #include "common/crypto/random.h"
 #include "common/wire/codec.h"
@@ -22,13 +24,15 @@
 
 #include <cmocka.h>
 
-enum { TICK_MS = 2, REPLIES = 64, PATH_SIZE = 256 };
+enum { TICK_MS = 2, REPLIES = 64, KEPT = 64, PATH_SIZE = 256 };
 
 struct fake {
     char folder[64];
     fake_reply_t replies[REPLIES];
     bool used[REPLIES];
     size_t reply_count;
+    char *kept[KEPT]; /* texts that replies borrow */
+    size_t kept_count;
     zap_peer_t operator;
     bool stranger;
     bool absent;
@@ -238,6 +242,69 @@ static void write_config(fake_t *self, const char *timeout) {
     buffer_free(&text);
 }
 
+/* ------------------------------------------------------------------ what it answers */
+
+void fake_add(fake_t *self, const fake_reply_t *reply) {
+    assert_true(self->reply_count < REPLIES);
+    self->replies[self->reply_count++] = *reply;
+}
+
+const char *fake_keep(fake_t *self, json_t *document) {
+    assert_true(self->kept_count < KEPT);
+    char *text = json_dumps(document, JSON_COMPACT);
+    assert_non_null(text);
+    json_decref(document);
+    self->kept[self->kept_count++] = text;
+    return text;
+}
+
+const sign_public_t *fake_operator(const fake_t *self) {
+    return &self->operator.sign;
+}
+
+void fake_draft_lie(fake_t *self, json_t *plan, order_kind_t kind, fake_lie_t *tell) {
+    drafts_order_t draft;
+    drafts_fill(plan, kind, clock_wall_us(), &draft);
+    draft.order.proposer = self->operator.sign;
+    if (tell != NULL) {
+        tell(&draft);
+    }
+    document_t *paper = drafts_write(&draft);
+    drafts_add(plan, paper);
+    document_destroy(&paper);
+    fake_add(self, &(fake_reply_t){.verb = "order.draft", .document = fake_keep(self, plan)});
+}
+
+void fake_draft(fake_t *self, json_t *plan, order_kind_t kind) {
+    fake_draft_lie(self, plan, kind, NULL);
+}
+
+document_t *fake_paper(fake_t *self, const char *verb, const char *argument) {
+    CLEANUP(free_p) char *asked = strdup(fake_asked(self));
+    document_t *paper = NULL;
+    char *rest = NULL;
+    for (char *line = strtok_r(asked, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
+        size_t length = strlen(verb);
+        if (strncmp(line, verb, length) != 0 || line[length] != ' ') {
+            continue;
+        }
+        json_t *arguments = json_loads(line + length + 1, 0, NULL);
+        const paper_place_t place = {.answer = arguments, .path = argument};
+        error_t err;
+        document_destroy(&paper);
+        if (json_object_get(arguments, argument) != NULL) {
+            paper_place_t any = place;
+            for (int kind = DOCUMENT_TRUST; kind < DOCUMENT_KIND_END && paper == NULL; kind++) {
+                any.kind = (document_kind_t)kind;
+                (void)(paper_read(&any, &paper, &err) == STATUS_OK);
+            }
+        }
+        json_decref(arguments);
+    }
+    return paper;
+}
+
 fake_t *fake_start(const fake_options_t *options, const fake_reply_t *replies, size_t count) {
     fake_t *self = calloc(1, sizeof *self);
     error_t err;
@@ -247,10 +314,9 @@ fake_t *fake_start(const fake_options_t *options, const fake_reply_t *replies, s
     assert_int_equal(transport_start(&err), STATUS_OK);
     (void)strcpy(self->folder, "/tmp/drover_cli_XXXXXX");
     assert_non_null(mkdtemp(self->folder));
-    if (count > 0) {
-        memcpy(self->replies, replies, count * sizeof *replies);
+    for (size_t i = 0; i < count; i++) {
+        fake_add(self, &replies[i]);
     }
-    self->reply_count = count;
     self->stranger = options->stranger;
     self->absent = options->absent;
     assert_int_equal(pthread_mutex_init(&self->lock, NULL), 0);
@@ -275,6 +341,9 @@ void fake_stop(fake_t **self_p) {
     assert_int_equal(system(command), 0);
     buffer_free(&self->asked);
     buffer_free(&self->asked_copy);
+    for (size_t i = 0; i < self->kept_count; i++) {
+        free(self->kept[i]);
+    }
     free(self);
     *self_p = NULL;
 }

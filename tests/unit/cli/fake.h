@@ -6,6 +6,7 @@
 #define DROVER_TESTS_CLI_FAKE_H
 
 #include "cli/handlers.h"
+#include "tests/unit/cli/drafts.h"
 
 enum { FAKE_WORDS = 16 };
 
@@ -32,6 +33,30 @@ typedef struct fake_options {
 
 fake_t *fake_start(const fake_options_t *options, const fake_reply_t *replies, size_t count);
 void fake_stop(fake_t **self_p);
+
+/*
+ * Another answer; the texts of what the fake makes itself live as long as it does. A command must
+ * not be running.
+ */
+void fake_add(fake_t *self, const fake_reply_t *reply);
+
+/* Answer order.draft with this plan and the order that belongs to it, proposed by the operator of
+ * the folder. The plan is taken over. */
+void fake_draft(fake_t *self, json_t *plan, order_kind_t kind);
+
+/* The same with a lie; tell may be NULL. */
+typedef void fake_lie_t(drafts_order_t *draft);
+void fake_draft_lie(fake_t *self, json_t *plan, order_kind_t kind, fake_lie_t *tell);
+
+/* Keep a document of a test's own for the answers; consumes it. */
+const char *fake_keep(fake_t *self, json_t *document);
+
+/* The operator's signing key. */
+const sign_public_t *fake_operator(const fake_t *self);
+
+/* The document in the argument of this name in the last question of a verb, decoded; the caller
+ * destroys it. NULL where there is none. */
+document_t *fake_paper(fake_t *self, const char *verb, const char *argument);
 
 /* "verb arguments" of each question, a line each; borrowed until the next call. */
 const char *fake_asked(fake_t *self);

@@ -154,12 +154,14 @@ static void test_files(void **state) {
     json_t *plan = json_loads(PLAN, 0, NULL);
     struct stat about;
     (void)state;
+    (void)json_object_set_new(plan, "spec", json_string(SPEC));
     assert_int_equal(plan_save(plan, path_of("plan"), &err), STATUS_OK);
     assert_int_equal(stat(path_of("plan"), &about), 0);
     assert_int_equal(about.st_mode & 0777, 0600);
     assert_int_equal(plan_open(path_of("plan"), &source, &err), STATUS_OK);
     assert_true(json_equal(source.plan, plan));
-    assert_string_equal(source.spec, "bundle: app\n");
+    assert_string_equal(source.spec, SPEC);
+    assert_string_equal(source.read->bundle, "app");
     assert_string_equal(source.bundle, "b0");
     plan_source_free(&source);
     json_decref(plan);
@@ -184,6 +186,7 @@ static void test_bad_files(void **state) {
         {"", ERROR_SPEC_INVALID, ""},
         {"{\"kind\":\"undo\"}", ERROR_INVALID, "neither a spec nor the plan of a rollout"},
         {"{\"plan_digest\":\"x\",\"spec\":null}", ERROR_INVALID, "neither a spec"},
+        {"{\"plan_digest\":\"x\",\"spec\":\"bundle: app\"}", ERROR_SPEC_INVALID, ""},
         {"bundle: ./no.bundle\ntarget: latest\nselect: all\nwaves: [{name: a, rest: true}]\n",
          ERROR_NOT_FOUND, "no.bundle"},
     };

@@ -49,6 +49,13 @@ static const reading_t READINGS[] = {
      "{\"clusters\":[{\"id\":\"7\",\"name\":\"eu\",\"server_version\":150006,\"leased\":false,"
      "\"problem\":\"refused\"}]}",
      {"eu", "150006", "no", "refused"}},
+    {{"coordinator"},
+     "coordinator.show {}",
+     "{\"catalog\":\"c0ffee\",\"now_us\":1772334000000000,\"trust\":{\"version\":7,"
+     "\"expires_us\":1772420400000000,\"freshness\":\"fresh\"},\"held\":true,"
+     "\"held_applications\":[\"shop\",\"bill\"],\"agents\":2}",
+     {"c0ffee", "TRUST FILE     7\n", "EXPIRES        2026-03-0", "FRESHNESS      fresh\n",
+      "HELD           shop, bill\n"}},
     {{"history", "acme"},
      "history {\"tenant\":\"acme\",\"limit\":1000}",
      "{\"tenant\":\"1f\",\"events\":[{\"action\":\"step\",\"step\":\"apply\",\"outcome\":"
@@ -124,6 +131,32 @@ static void check_reading(const reading_t *reading, bool as_json) {
     fake_stop(&fake);
 }
 
+/* Who looks sees that a trust file ends, and what to do. */
+static void test_trust_that_ends(void **state) {
+    static const struct {
+        const char *freshness;
+        const char *word; /* of the warning; NULL: none */
+    } CASES[] = {{"fresh", NULL}, {"expires soon", "expires soon"}, {"expired", "has expired"}};
+    (void)state;
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        char document[128];
+        (void)snprintf(document, sizeof document, "{\"held\":%s,\"trust\":{\"freshness\":\"%s\"}}",
+                       i == 0 ? "true" : "false", CASES[i].freshness);
+        const fake_reply_t reply = {.verb = "coordinator.show", .document = document};
+        fake_t *fake = fake_start(&(fake_options_t){0}, &reply, 1);
+        fake_run_t run = fake_run(fake, (const char *const[FAKE_WORDS]){"coordinator", "-otable"});
+        assert_int_equal(run.exit_code, 0);
+        assert_non_null(strstr(run.out, CASES[i].freshness));
+        assert_non_null(strstr(run.out, i == 0 ? "HELD           all\n" : "HELD           no\n"));
+        assert_int_equal(strstr(run.errors, "drover trust renew") != NULL, CASES[i].word != NULL);
+        if (CASES[i].word != NULL) {
+            assert_non_null(strstr(run.errors, CASES[i].word));
+        }
+        fake_run_free(&run);
+        fake_stop(&fake);
+    }
+}
+
 static void test_readings(void **state) {
     (void)state;
     for (size_t i = 0; i < sizeof READINGS / sizeof READINGS[0]; i++) {
@@ -149,16 +182,21 @@ static void test_bad_times(void **state) {
 
 /* Colours stand only on a terminal, and not there either where they are not wanted. */
 static void test_colours(void **state) {
-    const fake_reply_t reply = {.verb = "rollout.list",
-                                .document = "{\"rollouts\":[{\"state\":\"failed\"}]}"};
+    const fake_reply_t replies[] = {
+        {.verb = "rollout.list", .document = "{\"rollouts\":[{\"state\":\"failed\"}]}"},
+        {.verb = "coordinator.show", .document = "{\"trust\":{\"freshness\":\"expires soon\"}}"}};
+    static const char *const SHOW[FAKE_WORDS] = {"coordinator"};
     static const char *const LIST[FAKE_WORDS] = {"rollout", "list"};
     static const char *const PLAIN[FAKE_WORDS] = {"rollout", "list", "--no-color"};
     (void)state;
-    fake_t *fake = fake_start(&(fake_options_t){0}, &reply, 1);
+    fake_t *fake = fake_start(&(fake_options_t){0}, replies, 2);
     assert_int_equal(setenv("TERM", "xterm", 1), 0);
     assert_int_equal(unsetenv("NO_COLOR"), 0);
     fake_run_t run = fake_run_on_terminal(fake, "", LIST);
     assert_non_null(strstr(run.out, "\x1b[31m"));
+    fake_run_free(&run);
+    run = fake_run_on_terminal(fake, "", SHOW);
+    assert_non_null(strstr(run.out, "\x1b[33mexpires soon"));
     fake_run_free(&run);
     run = fake_run_on_terminal(fake, "", PLAIN);
     assert_null(strchr(run.out, '\x1b'));
@@ -175,8 +213,8 @@ static void test_colours(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_readings),
-                                       cmocka_unit_test(test_bad_times),
-                                       cmocka_unit_test(test_colours)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_readings), cmocka_unit_test(test_trust_that_ends),
+        cmocka_unit_test(test_bad_times), cmocka_unit_test(test_colours)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Tests of cli/remote_rollback.c and remote_backup.c: the orders beside rollouts. */
+/* Tests of cli/remote_rollback.c, remote_backup.c and order.c: the orders beside rollouts. */
 #include "tests/unit/cli/fake.h"
 
 #include <jansson.h>
@@ -12,12 +12,7 @@
 
 #define STARTED                                                                                    \
     "{\"rollout\":\"77aa22c4-0000\",\"name\":\"back\",\"state\":\"running\",\"totals\":{}}"
-#define UNDO                                                                                       \
-    "{\"plan_digest\":\"d7\",\"kind\":\"undo\",\"method\":\"undo\",\"target_version\":\"V041\","   \
-    "\"totals\":{\"work\":2},\"waves\":[{\"number\":0}]}"
-#define RESTORE                                                                                    \
-    "{\"plan_digest\":\"d8\",\"kind\":\"restore\",\"method\":\"restore\",\"totals\":{\"work\":2}," \
-    "\"data_loss\":{\"oldest_us\":1772334000000000,\"newest_us\":1772334060000000}}"
+#define DIGEST "\"plan_digest\":\"d1d1"
 
 #define RUN(fake, ...) fake_run(fake, (const char *const[FAKE_WORDS]){__VA_ARGS__})
 
@@ -27,16 +22,17 @@ static void has(const char *text, const char *part) {
     }
 }
 
-static fake_t *start(const char *verb, const char *plan) {
-    char plan_verb[32];
-    char start_verb[32];
-    (void)snprintf(plan_verb, sizeof plan_verb, "%s.plan", verb);
-    (void)snprintf(start_verb, sizeof start_verb, "%s.start", verb);
-    static char kept[2][32];
-    (void)strcpy(kept[0], plan_verb);
-    (void)strcpy(kept[1], start_verb);
-    const fake_reply_t replies[] = {{.verb = kept[0], .document = plan},
-                                    {.verb = kept[1], .document = STARTED},
+static json_t *losing(void) {
+    json_t *plan = drafts_plan("restore");
+    (void)json_object_set_new(plan, "data_loss",
+                              json_pack("{s:I,s:I}", "oldest_us", (json_int_t)1772334000000000,
+                                        "newest_us", (json_int_t)1772334060000000));
+    return plan;
+}
+
+/* A coordinator that starts what it is asked to, and drafts nothing yet. */
+static fake_t *start(const char *verb) {
+    const fake_reply_t replies[] = {{.verb = verb, .document = STARTED},
                                     {.verb = "bundles.list",
                                      .document = "{\"bundles\":[{\"application\":\"app\"},"
                                                  "{\"application\":\"app\"}]}"},
@@ -47,28 +43,44 @@ static fake_t *start(const char *verb, const char *plan) {
     return fake_start(&(fake_options_t){0}, replies, sizeof replies / sizeof replies[0]);
 }
 
+/* The order in the last question of a verb: ours, and signed by us alone. */
+static void signed_as(fake_t *fake, const char *verb, order_kind_t kind) {
+    document_t *paper = fake_paper(fake, verb, "order");
+    order_t *order = NULL;
+    error_t err;
+    assert_non_null(paper);
+    assert_int_equal(order_read(paper, &order, &err), STATUS_OK);
+    assert_int_equal(order->kind, kind);
+    assert_int_equal(order->signer_count, 1);
+    assert_true(sign_public_equal(&order->signers[0], fake_operator(fake)));
+    assert_true(sign_public_equal(&order->proposer, fake_operator(fake)));
+    order_destroy(&order);
+    document_destroy(&paper);
+}
+
 static void test_rollback(void **state) {
-    fake_t *fake = start("rollback", UNDO);
+    fake_t *fake = start("rollback.start");
     (void)state;
+    fake_draft(fake, drafts_plan("undo"), ORDER_ROLLBACK);
     fake_run_t run = RUN(fake, "rollback", "1f3a", "--yes", "-m", "bad data");
     assert_int_equal(run.exit_code, 0);
-    has(run.out, "undo to V041");
+    has(run.out, "undo of app to V041");
+    has(run.out, "to be signed\norder           rollback of app in environment prod\n");
     has(run.out, "rollout back (77aa22c4) running");
     fake_run_free(&run);
+    has(fake_asked(fake),
+        "order.draft {\"verb\":\"rollback.start\",\"arguments\":{\"reason\":\"bad data\","
+        "\"rollout\":\"1f3a\",\"method\":\"undo\"}}\n"
+        "rollback.start {\"reason\":\"bad data\",\"rollout\":\"1f3a\",\"method\":\"undo\"," DIGEST);
+    signed_as(fake, "rollback.start", ORDER_ROLLBACK);
     run = RUN(fake, "rollback", "-l", "tier=gold", "--to", "V040", "-a", "app", "--no-sql", "-y");
     assert_int_equal(run.exit_code, 0);
     fake_run_free(&run);
-    assert_string_equal(
-        fake_asked(fake),
-        "rollback.plan {\"rollout\":\"1f3a\",\"method\":\"undo\"}\n"
-        "rollback.start {\"reason\":\"bad data\",\"rollout\":\"1f3a\",\"method\":\"undo\"}\n"
-        "rollback.plan {\"select\":\"tier=gold\",\"to\":\"V040\",\"application\":\"app\","
-        "\"method\":\"undo\",\"sql\":false}\n"
-        "rollback.start {\"select\":\"tier=gold\",\"to\":\"V040\",\"application\":\"app\","
-        "\"method\":\"undo\"}\n");
+    has(fake_asked(fake), "rollback.start {\"select\":\"tier=gold\",\"to\":\"V040\","
+                          "\"application\":\"app\",\"method\":\"undo\"," DIGEST);
     run = RUN(fake, "rollback", "1f3a");
     assert_int_equal(run.err.code, ERROR_CONFIRMATION);
-    has(run.err.message, "start this undo to V041 on 2 tenants in 1 wave?");
+    has(run.err.message, "start this undo to V041 on 4 tenants in 3 waves?");
     fake_run_free(&run);
     fake_stop(&fake);
 }
@@ -85,7 +97,7 @@ static void test_rollback_lines(void **state) {
         {"backup", "create"},
         {"backup", "create", "--select", "a", "--tenant", "b"},
     };
-    fake_t *fake = start("rollback", UNDO);
+    fake_t *fake = start("rollback.start");
     (void)state;
     for (size_t i = 0; i < sizeof LINES / sizeof LINES[0]; i++) {
         fake_run_t run = fake_run(fake, LINES[i]);
@@ -99,32 +111,63 @@ static void test_rollback_lines(void **state) {
 
 /* --yes does not stand for losing rows. */
 static void test_restore_loses_rows(void **state) {
-    fake_t *fake = start("rollback", RESTORE);
+    fake_t *fake = start("rollback.start");
     (void)state;
-    fake_run_t run = RUN(fake, "rollback", "1f3a", "--method", "restore", "--yes");
+    fake_add(fake, &(fake_reply_t){.verb = "order.draft",
+                                   .code = "DRV-4006",
+                                   .message = "rows written since … would be lost"});
+    fake_add(fake, &(fake_reply_t){.verb = "rollback.plan", .document = fake_keep(fake, losing())});
+    fake_run_t run = RUN(fake, "rollback", "1f3a", "--method", "restore", "--yes", "-m", "why");
     assert_int_equal(run.err.code, ERROR_RESTORE_REFUSED);
     assert_int_equal(run.exit_code, 4);
     has(run.out, "DATA LOSS: rows written since ");
-    assert_null(strstr(fake_asked(fake), "rollback.start"));
+    assert_null(strstr(fake_asked(fake), "rollback.start {"));
+    has(fake_asked(fake), "rollback.plan {\"rollout\":\"1f3a\",\"method\":\"restore\"}\n");
+    fake_run_free(&run);
+    fake_stop(&fake);
+}
+
+static void accept_loss(drafts_order_t *draft) {
+    draft->order.accept_data_loss = true;
+}
+
+/* Even a coordinator that drafts an order where nobody agreed gets no signature. */
+static void test_restore_unasked(void **state) {
+    fake_t *fake = start("rollback.start");
+    (void)state;
+    fake_draft(fake, losing(), ORDER_RESTORE);
+    fake_draft_lie(fake, losing(), ORDER_RESTORE, accept_loss);
+    fake_draft_lie(fake, losing(), ORDER_RESTORE, accept_loss);
+    fake_run_t run = RUN(fake, "rollback", "1f3a", "--method", "restore", "--yes");
+    assert_int_equal(run.err.code, ERROR_RESTORE_REFUSED);
+    fake_run_free(&run);
+    run = RUN(fake, "rollback", "1f3a", "--method", "restore", "--yes");
+    assert_int_equal(run.err.code, ERROR_ORDER_DIFFERS);
+    assert_null(strstr(fake_asked(fake), "rollback.start {"));
     fake_run_free(&run);
     run = RUN(fake, "rollback", "1f3a", "--method", "restore", "--yes", "--accept-data-loss");
     assert_int_equal(run.exit_code, 0);
+    has(run.out, "data loss       ACCEPTED");
     has(fake_asked(fake), "rollback.start {\"accept_data_loss\":true,\"rollout\":\"1f3a\","
-                          "\"method\":\"restore\"}");
+                          "\"method\":\"restore\"," DIGEST);
+    signed_as(fake, "rollback.start", ORDER_RESTORE);
     fake_run_free(&run);
     fake_stop(&fake);
 }
 
 static void test_baseline(void **state) {
-    fake_t *fake = start("baseline", "{\"kind\":\"baseline\",\"totals\":{\"work\":2}}");
+    fake_t *fake = start("baseline.start");
     (void)state;
+    fake_draft(fake, drafts_plan("baseline"), ORDER_BASELINE);
     fake_run_t run = RUN(fake, "baseline", "-l", "all", "--at", "empty", "-y");
     assert_int_equal(run.exit_code, 0);
     fake_run_free(&run);
     has(fake_asked(fake),
         "bundles.list {}\n"
-        "baseline.plan {\"select\":\"all\",\"at\":\"empty\",\"bundle\":\"app\"}\n"
-        "baseline.start {\"select\":\"all\",\"at\":\"empty\",\"bundle\":\"app\"}\n");
+        "order.draft {\"verb\":\"baseline.start\",\"arguments\":{\"select\":\"all\",\"at\":"
+        "\"empty\",\"bundle\":\"app\"}}\n"
+        "baseline.start {\"select\":\"all\",\"at\":\"empty\",\"bundle\":\"app\"," DIGEST);
+    signed_as(fake, "baseline.start", ORDER_BASELINE);
     run = RUN(fake, "baseline", "-l", "all", "--at", "V001", "-y");
     assert_int_equal(run.err.code, ERROR_USAGE);
     has(run.err.message, "'app' and 'bill'");
@@ -133,7 +176,7 @@ static void test_baseline(void **state) {
     assert_int_equal(run.err.code, ERROR_BUNDLE_UNKNOWN);
     fake_run_free(&run);
     run = RUN(fake, "baseline", "-l", "all", "--at", "V001", "-y", "-a", "bill");
-    assert_int_equal(run.exit_code, 0);
+    assert_int_equal(run.err.code, ERROR_ORDER_DIFFERS); /* the draft is app's still */
     has(fake_asked(fake), "\"at\":\"V001\",\"bundle\":\"bill\"}");
     fake_run_free(&run);
     fake_stop(&fake);
@@ -143,61 +186,73 @@ static void test_backups(void **state) {
     const fake_reply_t replies[] = {
         {.verb = "backup.create", .document = STARTED},
         {.verb = "backup.check", .document = STARTED},
-        {.verb = "backup.restore", .document = STARTED},
         {.verb = "backup.prune", .document = STARTED},
-        {.verb = "backup.prune_plan",
-         .document = "{\"kind\":\"prune\",\"plan_digest\":\"d9\",\"backups\":[{\"backup\":"
-                     "\"bk-9\"}]}"},
-        {.verb = "backup.show",
-         .document = "{\"backup\":{\"name\":\"acme\",\"taken_us\":1772334000000000}}"}};
+        {.verb = "backup.prune_plan", .document = "{\"backups\":[{\"backup\":\"bk-9\"}]}"}};
     fake_t *fake = fake_start(&(fake_options_t){0}, replies, sizeof replies / sizeof replies[0]);
     (void)state;
+    fake_draft(fake, drafts_plan("backup"), ORDER_BACKUP);
+    fake_draft(fake, drafts_plan("backup_check"), ORDER_BACKUP);
+    fake_draft_lie(fake, drafts_plan("prune"), ORDER_PRUNE, NULL);
     fake_run_t run = RUN(fake, "backup", "create", "-t", "acme", "-m", "before friday");
     assert_int_equal(run.exit_code, 0);
+    assert_null(strstr(run.out, "to be signed")); /* nobody is asked, as little is shown */
+    signed_as(fake, "backup.create", ORDER_BACKUP);
     fake_run_free(&run);
     run = RUN(fake, "backup", "check", "bk");
     assert_int_equal(run.exit_code, 0);
+    signed_as(fake, "backup.check", ORDER_BACKUP);
     fake_run_free(&run);
-    run = RUN(fake, "backup", "prune", "--keep", "1d", "-y");
+    run = RUN(fake, "backup", "prune", "-y", "-m", "tidy");
     assert_int_equal(run.exit_code, 0);
     has(run.out, "bk-9");
+    has(run.out, "what each agent's own retention says");
+    signed_as(fake, "backup.prune", ORDER_PRUNE);
     fake_run_free(&run);
-    assert_string_equal(fake_asked(fake),
-                        "backup.create {\"reason\":\"before friday\",\"tenant\":\"acme\"}\n"
-                        "backup.check {\"backup\":\"bk\"}\n"
-                        "backup.prune_plan {\"keep_us\":86400000000}\n"
-                        "backup.prune {\"keep_us\":86400000000}\n");
-    run = RUN(fake, "backup", "restore", "bk");
-    assert_int_equal(run.err.code, ERROR_CONFIRMATION);
-    has(run.err.message, "bring tenant 'acme' back to its backup of ");
-    has(run.err.message, "if nothing was written since?");
-    assert_null(strstr(fake_asked(fake), "backup.restore"));
-    fake_run_free(&run);
-    run = RUN(fake, "backup", "restore", "bk", "--accept-data-loss", "-y");
-    assert_int_equal(run.exit_code, 0);
-    has(fake_asked(fake), "backup.restore {\"accept_data_loss\":true,\"backup\":\"bk\"}\n");
+    has(fake_asked(fake), "backup.prune_plan {}\nbackup.prune {\"reason\":\"tidy\"," DIGEST);
+    run = RUN(fake, "backup", "prune", "-y", "--keep", "1d");
+    assert_int_equal(run.err.code, ERROR_ORDER_DIFFERS); /* the draft keeps nothing */
     fake_run_free(&run);
     fake_stop(&fake);
 }
 
-/* What a person agreed to at the keyboard names its plan, but where the verb takes none. */
-static void test_agreed(void **state) {
+static void test_restore(void **state) {
     const fake_reply_t replies[] = {
-        {.verb = "backup.prune", .document = STARTED},
-        {.verb = "backup.prune_plan", .document = "{\"plan_digest\":\"d9\"}"},
-        {.verb = "rollback.plan", .document = UNDO},
-        {.verb = "rollback.start", .document = STARTED}};
-    fake_t *fake = fake_start(&(fake_options_t){0}, replies, 4);
+        {.verb = "backup.restore", .document = STARTED},
+        {.verb = "backup.show",
+         .document = "{\"backup\":{\"name\":\"acme\",\"taken_us\":1772334000000000}}"}};
+    fake_t *fake = fake_start(&(fake_options_t){0}, replies, sizeof replies / sizeof replies[0]);
+    (void)state;
+    fake_draft(fake, drafts_plan("restore"), ORDER_RESTORE);
+    fake_draft_lie(fake, drafts_plan("restore"), ORDER_RESTORE, accept_loss);
+    fake_run_t run = RUN(fake, "backup", "restore", "bk");
+    assert_int_equal(run.err.code, ERROR_CONFIRMATION);
+    has(run.err.message, "bring tenant 'acme' back to its backup of ");
+    has(run.err.message, "if nothing was written since?");
+    assert_null(strstr(fake_asked(fake), "backup.restore {"));
+    fake_run_free(&run);
+    run = RUN(fake, "backup", "restore", "bk", "--accept-data-loss", "-y");
+    assert_int_equal(run.exit_code, 0);
+    has(fake_asked(fake), "backup.restore {\"accept_data_loss\":true,\"backup\":\"bk\"," DIGEST);
+    signed_as(fake, "backup.restore", ORDER_RESTORE);
+    fake_run_free(&run);
+    fake_stop(&fake);
+}
+
+/* What a person agreed to at the keyboard is what is signed and named. */
+static void test_agreed(void **state) {
+    fake_t *fake = start("rollback.start");
     (void)state;
     assert_int_equal(setenv("TERM", "xterm", 1), 0);
+    fake_draft(fake, drafts_plan("undo"), ORDER_ROLLBACK);
     fake_run_t run =
-        fake_run_on_terminal(fake, "yes\n", (const char *const[FAKE_WORDS]){"backup", "prune"});
-    assert_int_equal(run.exit_code, 0);
-    has(fake_asked(fake), "backup.prune {}\n");
+        fake_run_on_terminal(fake, "n\n", (const char *const[FAKE_WORDS]){"rollback", "1f3a"});
+    assert_int_equal(run.err.code, ERROR_CONFIRMATION);
+    assert_null(strstr(fake_asked(fake), "rollback.start {"));
     fake_run_free(&run);
     run = fake_run_on_terminal(fake, "y\n", (const char *const[FAKE_WORDS]){"rollback", "1f3a"});
     assert_int_equal(run.exit_code, 0);
-    has(fake_asked(fake), "rollback.start {\"plan_digest\":\"d7\",");
+    has(fake_asked(fake), "rollback.start {\"rollout\":\"1f3a\",\"method\":\"undo\"," DIGEST);
+    signed_as(fake, "rollback.start", ORDER_ROLLBACK);
     fake_run_free(&run);
     fake_stop(&fake);
 }
@@ -207,6 +262,8 @@ int main(void) {
         cmocka_unit_test(test_rollback),
         cmocka_unit_test(test_rollback_lines),
         cmocka_unit_test(test_restore_loses_rows),
+        cmocka_unit_test(test_restore_unasked),
+        cmocka_unit_test(test_restore),
         cmocka_unit_test(test_baseline),
         cmocka_unit_test(test_backups),
         cmocka_unit_test(test_agreed),

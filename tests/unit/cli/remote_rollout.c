@@ -1,4 +1,4 @@
-/* Tests of cli/remote_rollout.c, remote_report.c and order.c: planning, starting, turning. */
+/* Tests of cli/remote_rollout.c, remote_report.c and order.c: planning, starting, looking. */
 #include "tests/unit/cli/fake.h"
 
 #include <jansson.h>
@@ -23,6 +23,10 @@
     "{\"rollout\":\"1f3a22c4-0000\",\"name\":\"app V042\",\"state\":\"running\","                  \
     "\"totals\":{\"work\":1}}"
 
+#define DRAFTED "{\"verb\":\"rollout.start\",\"arguments\":{"
+#define DIGEST                                                                                     \
+    "\"plan_digest\":\"d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1d1\""
+
 static const fake_reply_t REPLIES[] = {
     {.verb = "rollout.plan", .document = PLAN},
     {.verb = "rollout.start", .document = STARTED},
@@ -40,6 +44,13 @@ static fake_t *start(void) {
     fake_t *fake = fake_start(&(fake_options_t){0}, REPLIES, sizeof REPLIES / sizeof REPLIES[0]);
     fake_write(fake, "spec", SPEC);
     return fake;
+}
+
+/* The plan of the spec, and what saves it. */
+static json_t *forward(void) {
+    json_t *plan = drafts_plan("forward");
+    (void)json_object_set_new(plan, "spec", json_string(SPEC));
+    return plan;
 }
 
 static void test_plan(void **state) {
@@ -62,8 +73,10 @@ static void test_plan(void **state) {
     run = RUN(fake, "rollout", "plan", "@spec", "--look");
     has(fake_asked(fake), "rollout.plan {\"spec\":" SPEC_JSON ",\"look\":true,\"sql\":true}");
     fake_run_free(&run);
+    fake_draft(fake, forward(), ORDER_ROLLOUT);
     run = RUN(fake, "rollout", "start", "@spec", "--look", "--yes");
-    has(fake_asked(fake), "rollout.start {\"spec\":" SPEC_JSON ",\"look\":true}");
+    assert_int_equal(run.exit_code, 0);
+    has(fake_asked(fake), "rollout.start {\"spec\":" SPEC_JSON ",\"look\":true," DIGEST ",");
     fake_run_free(&run);
     fake_stop(&fake);
 }
@@ -83,18 +96,22 @@ static void test_bad_spec(void **state) {
 }
 
 static void test_saved_plan(void **state) {
-    fake_t *fake = start();
+    fake_t *fake = fake_start(&(fake_options_t){0}, &REPLIES[1], 1);
     (void)state;
+    fake_write(fake, "spec", SPEC);
+    fake_add(fake, &(fake_reply_t){.verb = "rollout.plan", .document = fake_keep(fake, forward())});
+    fake_draft(fake, forward(), ORDER_ROLLOUT);
     fake_run_t run = RUN(fake, "rollout", "plan", "@spec", "--out", "@plan");
     assert_int_equal(run.exit_code, 0);
     has(run.errors, "saved; start it with 'drover rollout start ");
     fake_run_free(&run);
     run = RUN(fake, "rollout", "start", "@plan", "--yes");
     assert_int_equal(run.exit_code, 0);
+    has(run.out, "target          position 42 of the bundle\n");
     has(run.out, "rollout app V042 (1f3a22c4) running: 1 tenant with work");
     has(run.errors, "drover rollout watch 1f3a22c4");
-    has(fake_asked(fake),
-        "\nrollout.start {\"plan_digest\":\"d1\",\"spec\":" SPEC_JSON ",\"bundle\":\"b0\"}\n");
+    has(fake_asked(fake), "\norder.draft " DRAFTED "\"spec\":" SPEC_JSON ",\"bundle\":\"b0b0");
+    has(fake_asked(fake), "\nrollout.start {\"spec\":" SPEC_JSON ",\"bundle\":\"b0b0");
     fake_run_free(&run);
     run = RUN(fake, "rollout", "start", "@plan", "--yes", "--bundle", "b1");
     assert_int_equal(run.err.code, ERROR_USAGE);
@@ -106,15 +123,52 @@ static void test_saved_plan(void **state) {
     fake_stop(&fake);
 }
 
+/* Write a plan into the folder as 'rollout plan --out' does. */
+static void save(fake_t *fake, json_t *plan) {
+    fake_write(fake, "plan", fake_keep(fake, plan));
+}
+
+/* A saved plan that would be another one now is not started, whether the coordinator says so or
+ * hides it: the order is held against the plan that somebody read. */
 static void test_stale_plan(void **state) {
-    const fake_reply_t replies[] = {
-        {.verb = "rollout.start", .code = "DRV-6012", .message = "the plan is another now"}};
-    fake_t *fake = fake_start(&(fake_options_t){0}, replies, 1);
+    fake_t *fake = start();
+    json_t *saved = forward();
     (void)state;
-    fake_write(fake, "plan", PLAN);
+    (void)json_object_set_new(saved, "plan_digest", json_string("d2"));
+    save(fake, saved);
+    fake_draft(fake, forward(), ORDER_ROLLOUT);
     fake_run_t run = RUN(fake, "rollout", "start", "@plan", "--yes");
     assert_int_equal(run.err.code, ERROR_PLAN_STALE);
     assert_int_equal(run.exit_code, 1);
+    fake_run_free(&run);
+    saved = forward();
+    (void)json_array_remove(json_object_get(saved, "looked_at"), 0);
+    save(fake, saved);
+    run = RUN(fake, "rollout", "start", "@plan", "--yes");
+    assert_int_equal(run.err.code, ERROR_ORDER_DIFFERS);
+    has(run.err.message, "wave 2 has 3 tenants, 2 are shown");
+    assert_null(strstr(fake_asked(fake), "rollout.start {"));
+    fake_run_free(&run);
+    fake_stop(&fake);
+}
+
+/* Where nobody reads the plan, a fleet that changed meanwhile costs another draft, and no more
+ * than a few. */
+static void test_changed_meanwhile(void **state) {
+    static const fake_reply_t STALE = {
+        .verb = "rollout.start", .code = "DRV-6012", .message = "the plan is another now"};
+    const fake_reply_t replies[] = {STALE, REPLIES[1], STALE};
+    fake_t *fake = fake_start(&(fake_options_t){0}, replies, 3);
+    (void)state;
+    fake_write(fake, "spec", SPEC);
+    fake_draft(fake, forward(), ORDER_ROLLOUT);
+    fake_run_t run = RUN(fake, "rollout", "start", "@spec", "--yes");
+    assert_int_equal(run.exit_code, 0);
+    assert_int_equal(fake_ids(fake), 4); /* twice drafted, twice started */
+    fake_run_free(&run);
+    run = RUN(fake, "rollout", "start", "@spec", "--yes");
+    assert_int_equal(run.err.code, ERROR_PLAN_STALE);
+    assert_int_equal(fake_ids(fake), 10);
     fake_run_free(&run);
     fake_stop(&fake);
 }
@@ -123,12 +177,16 @@ static void test_stale_plan(void **state) {
 static void test_nobody_to_ask(void **state) {
     fake_t *fake = start();
     (void)state;
+    fake_draft(fake, forward(), ORDER_ROLLOUT);
     fake_run_t run = RUN(fake, "rollout", "start", "@spec");
     assert_int_equal(run.err.code, ERROR_CONFIRMATION);
     assert_int_equal(run.exit_code, 4);
-    has(run.err.message, "start this forward to V042 on 1 tenant in 1 wave?");
-    has(run.out, "wave 1 'all'");
-    assert_null(strstr(fake_asked(fake), "rollout.start"));
+    has(run.err.message, "start this forward to V042 on 4 tenants in 3 waves?");
+    has(run.out, "wave 1 'canary'");
+    has(run.out, "waves           1: 1 tenant, at most 0 failures\n");
+    has(run.out, "2: 3 tenants, at most 2 failures, soaks ");
+    has(run.out, ", opens by an approval\ntenants         4\n");
+    assert_null(strstr(fake_asked(fake), "rollout.start {"));
     fake_run_free(&run);
     fake_stop(&fake);
 }
@@ -136,19 +194,20 @@ static void test_nobody_to_ask(void **state) {
 static void test_asked(void **state) {
     fake_t *fake = start();
     (void)state;
+    fake_draft(fake, forward(), ORDER_ROLLOUT);
     assert_int_equal(setenv("TERM", "xterm", 1), 0);
     fake_run_t run = fake_run_on_terminal(
         fake, "no\n", (const char *const[FAKE_WORDS]){"rollout", "start", "@spec"});
     assert_int_equal(run.err.code, ERROR_CONFIRMATION);
     assert_int_equal(run.exit_code, 4);
-    assert_null(strstr(fake_asked(fake), "rollout.start"));
+    assert_null(strstr(fake_asked(fake), "rollout.start {"));
     fake_run_free(&run);
     run = fake_run_on_terminal(fake, "yes\n",
                                (const char *const[FAKE_WORDS]){"rollout", "start", "@spec"});
     assert_int_equal(run.exit_code, 0);
     has(run.out, "[yes/no]");
     /* what was agreed to is what is started */
-    has(fake_asked(fake), "rollout.start {\"plan_digest\":\"d1\",");
+    has(fake_asked(fake), "rollout.start {\"spec\":" SPEC_JSON "," DIGEST ",\"order\":\"");
     fake_run_free(&run);
     fake_stop(&fake);
 }
@@ -156,17 +215,92 @@ static void test_asked(void **state) {
 static void test_yes(void **state) {
     fake_t *fake = start();
     (void)state;
+    fake_draft(fake, forward(), ORDER_ROLLOUT);
     fake_run_t run = RUN(fake, "rollout", "start", "@spec", "-y", "--name", "friday", "-ojson");
     assert_int_equal(run.exit_code, 0);
     json_t *shown = json_loads(run.out, 0, NULL);
     assert_string_equal(json_string_value(json_object_get(shown, "rollout")), "1f3a22c4-0000");
     json_decref(shown);
-    assert_string_equal(fake_asked(fake),
-                        "rollout.start {\"name\":\"friday\",\"spec\":" SPEC_JSON "}\n");
+    has(fake_asked(fake),
+        "order.draft " DRAFTED "\"name\":\"friday\",\"spec\":" SPEC_JSON "}}\n"
+        "rollout.start {\"name\":\"friday\",\"spec\":" SPEC_JSON "," DIGEST ",\"order\":\"");
     fake_run_free(&run);
     run = RUN(fake, "rollout", "start", "@spec", "-y", "--timeout", "5s");
     assert_int_equal(run.err.code, ERROR_USAGE);
     fake_run_free(&run);
+    fake_stop(&fake);
+}
+
+static void silence(drafts_order_t *draft) {
+    draft->waves[0].silence_passes = draft->waves[1].silence_passes = true;
+}
+
+/* --yes waves the operator's own spec through, not whatever comes back for it. */
+static void test_yes_is_no_blank(void **state) {
+    fake_t *fake = start();
+    json_t *other = forward();
+    (void)state;
+    fake_draft_lie(fake, forward(), ORDER_ROLLOUT, silence);
+    (void)json_object_set_new(other, "application", json_string("bill"));
+    fake_draft(fake, other, ORDER_ROLLOUT);
+    for (int i = 0; i < 2; i++) {
+        fake_run_t run = RUN(fake, "rollout", "start", "@spec", "-y");
+        assert_int_equal(run.err.code, ERROR_ORDER_DIFFERS);
+        assert_int_equal(run.exit_code, 1);
+        assert_null(strstr(fake_asked(fake), "rollout.start {"));
+        fake_run_free(&run);
+    }
+    fake_stop(&fake);
+}
+
+/* Nobody gets a job: nothing is signed. A coordinator that only says so is not believed. */
+static void test_nothing_to_sign(void **state) {
+    fake_t *fake = start();
+    json_t *empty = forward();
+    json_t *full = forward();
+    (void)state;
+    (void)json_array_clear(json_object_get(empty, "tenants"));
+    (void)json_array_clear(json_object_get(empty, "looked_at"));
+    (void)json_object_set_new(empty, "draft", json_string(""));
+    (void)json_object_set_new(full, "draft", json_string(""));
+    fake_add(fake, &(fake_reply_t){.verb = "order.draft", .document = fake_keep(fake, empty)});
+    fake_add(fake, &(fake_reply_t){.verb = "order.draft", .document = fake_keep(fake, full)});
+    fake_run_t run = RUN(fake, "rollout", "start", "@spec", "-y");
+    assert_int_equal(run.exit_code, 0);
+    has(fake_asked(fake), "rollout.start {\"spec\":" SPEC_JSON "," DIGEST "}\n");
+    fake_run_free(&run);
+    run = RUN(fake, "rollout", "start", "@spec", "-y");
+    assert_int_equal(run.err.code, ERROR_ORDER_DIFFERS);
+    fake_run_free(&run);
+    fake_stop(&fake);
+}
+
+/* Below the threshold the rollout is kept, and who signs next is told how; nobody waits for that.
+ */
+static void test_waits(void **state) {
+    static const char ANSWER[] =
+        "{\"rollout\":\"1f3a22c4-0000\",\"name\":\"app V042\",\"state\":\"planned\",\"totals\":{},"
+        "\"signatures\":{\"needed\":3,\"have\":1,\"by\":[\"olga\"]}}";
+    const fake_reply_t replies[] = {{.verb = "rollout.start", .document = ANSWER}};
+    static const char *const LINES[][FAKE_WORDS] = {
+        {"rollout", "start", "@spec", "-y"},
+        {"rollout", "start", "@spec", "-y", "--wait"},
+        {"rollout", "start", "@spec", "-y", "--wait", "-o", "json"}};
+    fake_t *fake = fake_start(&(fake_options_t){0}, replies, 1);
+    (void)state;
+    fake_write(fake, "spec", SPEC);
+    fake_draft(fake, forward(), ORDER_ROLLOUT);
+    for (size_t i = 0; i < 3; i++) {
+        fake_run_t run = fake_run(fake, LINES[i]);
+        assert_int_equal(run.err.code, ERROR_ORDER_WAITS);
+        assert_int_equal(run.exit_code, 4);
+        has(run.err.message, "rollout app V042 (1f3a22c4) waits for 2 signatures");
+        has(run.errors,
+            "3 people must sign it; so far: olga\n  drover rollout approve 1f3a22c4    show");
+        has(run.out, i < 2 ? "rollout app V042 (1f3a22c4) planned" : "\"needed\": 3");
+        fake_run_free(&run);
+    }
+    assert_null(strstr(fake_asked(fake), "rollout.status"));
     fake_stop(&fake);
 }
 
@@ -228,52 +362,6 @@ static void test_failures(void **state) {
     fake_stop(&fake);
 }
 
-static void test_turns(void **state) {
-    static const char ANSWER[] = "{\"rollout\":\"1f3a22c4-0\",\"name\":\"n\",\"state\":\"paused\","
-                                 "\"reason\":\"asked\",\"in_flight\":2,\"retried\":3}";
-    const fake_reply_t replies[] = {{.verb = "rollout.pause", .document = ANSWER},
-                                    {.verb = "rollout.resume", .document = ANSWER},
-                                    {.verb = "rollout.stop", .document = ANSWER},
-                                    {.verb = "rollout.retry", .document = ANSWER}};
-    static const char *const TURNS[] = {"pause", "resume", "stop"};
-    fake_t *fake = fake_start(&(fake_options_t){0}, replies, 4);
-    (void)state;
-    for (size_t i = 0; i < 3; i++) {
-        fake_run_t run = RUN(fake, "rollout", TURNS[i], "1f3a", "-m", "lunch");
-        assert_int_equal(run.exit_code, 0);
-        has(run.out, "rollout n (1f3a22c4) is paused: asked");
-        has(run.out, "2 jobs are in hand");
-        fake_run_free(&run);
-    }
-    fake_run_t run = RUN(fake, "rollout", "retry", "1f3a", "-t", "a", "-t", "b");
-    has(run.out, "3 tenants are tried again");
-    fake_run_free(&run);
-    run = RUN(fake, "rollout", "retry", "1f3a", "-o", "json");
-    has(run.out, "\"retried\": 3");
-    fake_run_free(&run);
-    assert_string_equal(fake_asked(fake),
-                        "rollout.pause {\"rollout\":\"1f3a\",\"reason\":\"lunch\"}\n"
-                        "rollout.resume {\"rollout\":\"1f3a\",\"reason\":\"lunch\"}\n"
-                        "rollout.stop {\"rollout\":\"1f3a\",\"reason\":\"lunch\"}\n"
-                        "rollout.retry {\"rollout\":\"1f3a\",\"tenants\":[\"a\",\"b\"]}\n"
-                        "rollout.retry {\"rollout\":\"1f3a\"}\n");
-    fake_stop(&fake);
-}
-
-/* An order without an answer may have been obeyed: that is said, and it is the same order again. */
-static void test_unanswered_order(void **state) {
-    const fake_reply_t replies[] = {{.verb = "rollout.stop", .silent = true}};
-    fake_t *fake = fake_start(&(fake_options_t){.timeout = "200ms"}, replies, 1);
-    (void)state;
-    fake_run_t run = RUN(fake, "rollout", "stop", "1f3a");
-    assert_int_equal(run.err.code, ERROR_WIRE_TIMEOUT);
-    assert_int_equal(run.exit_code, 5);
-    has(run.errors, "may have been carried out");
-    assert_int_equal(fake_ids(fake), 1);
-    fake_run_free(&run);
-    fake_stop(&fake);
-}
-
 static void test_report(void **state) {
     const fake_reply_t replies[] = {{.verb = "rollout.report",
                                      .document = "{\"name\":\"app V042\",\"tasks\":[{\"name\":"
@@ -298,12 +386,20 @@ static void test_report(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_plan),          cmocka_unit_test(test_bad_spec),
-        cmocka_unit_test(test_saved_plan),    cmocka_unit_test(test_stale_plan),
-        cmocka_unit_test(test_nobody_to_ask), cmocka_unit_test(test_asked),
-        cmocka_unit_test(test_yes),           cmocka_unit_test(test_status),
-        cmocka_unit_test(test_failures),      cmocka_unit_test(test_turns),
-        cmocka_unit_test(test_report),        cmocka_unit_test(test_unanswered_order),
+        cmocka_unit_test(test_plan),
+        cmocka_unit_test(test_bad_spec),
+        cmocka_unit_test(test_saved_plan),
+        cmocka_unit_test(test_stale_plan),
+        cmocka_unit_test(test_changed_meanwhile),
+        cmocka_unit_test(test_nobody_to_ask),
+        cmocka_unit_test(test_asked),
+        cmocka_unit_test(test_yes),
+        cmocka_unit_test(test_yes_is_no_blank),
+        cmocka_unit_test(test_nothing_to_sign),
+        cmocka_unit_test(test_waits),
+        cmocka_unit_test(test_status),
+        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_report),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

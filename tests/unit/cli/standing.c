@@ -198,6 +198,61 @@ static void test_changes(void **state) {
     free(told);
 }
 
+/* A wave that nothing opens yet: why is told, anew where it changes, and who can open it. */
+static void test_waits(void **state) {
+    standing_told_t *told = calloc(1, sizeof *told);
+    const output_t output = {0};
+    buffer_t text = {0};
+    json_t *status = status_of("running", false, 0, 0);
+    json_t *wave = json_array_get(json_object_get(status, "waves"), 1);
+    (void)state;
+    assert_non_null(told);
+    (void)json_object_set_new(wave, "state", json_string("awaiting"));
+    (void)json_object_set_new(status, "reason", json_string("2 results are missing"));
+    standing_changes(status, told, &text);
+    buffer_clear(&text);
+    standing_changes(status, told, &text);
+    assert_string_equal(buffer_string(&text), "");
+    (void)json_object_set_new(status, "reason", json_string("1 result is missing"));
+    standing_changes(status, told, &text);
+    assert_string_equal(buffer_string(&text),
+                        "rollout app V042 (1f3a22c4) running: 1 result is missing\n");
+    buffer_clear(&text);
+    standing_advice(status, &text);
+    assert_non_null(
+        strstr(buffer_string(&text), "  drover rollout approve 1f3a22c4 --wave 'rest'    open"));
+    buffer_clear(&text);
+    standing_block(&output, status, (standing_room_t){.width = 80, .lines = 24}, &text);
+    assert_non_null(strstr(buffer_string(&text), "\nwaits: 1 result is missing\n"));
+    (void)json_object_set_new(status, "state", json_string("planned"));
+    buffer_clear(&text);
+    standing_advice(status, &text);
+    assert_non_null(strstr(buffer_string(&text), "  drover rollout approve 1f3a22c4     show"));
+    assert_int_equal(standing_end(status), STANDING_AT_WORK);
+    buffer_free(&text);
+    json_decref(status);
+    free(told);
+}
+
+/* What keeps all of it back stands where a person reads it; signatures that are wanted do not. */
+static void test_a_hold(void **state) {
+    const output_t output = {0};
+    error_t err;
+    buffer_t text = {0};
+    json_t *status = status_of("running", false, 0, 0);
+    (void)state;
+    (void)json_object_set_new(status, "awaits",
+                              json_pack("[{s:s,s:s,s:s},{s:s,s:s,s:s}]", "kind", "evidence",
+                                        "reason", "no word yet", "command",
+                                        "drover rollout approve", "kind", "release", "reason",
+                                        "the fleet is held", "command", "drover fleet release"));
+    assert_int_equal(standing_show(&output, status, &text, &err), STATUS_OK);
+    has(&text, "\nwaits: the fleet is held\n  HINT: drover fleet release\n");
+    assert_null(strstr(buffer_string(&text), "no word yet"));
+    buffer_free(&text);
+    json_decref(status);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ends),
@@ -205,6 +260,8 @@ int main(void) {
         cmocka_unit_test(test_block),
         cmocka_unit_test(test_block_of_many_waves),
         cmocka_unit_test(test_changes),
+        cmocka_unit_test(test_waits),
+        cmocka_unit_test(test_a_hold),
         cmocka_unit_test(test_whose_word_it_is),
         cmocka_unit_test(test_advice_of_a_success),
     };

@@ -43,11 +43,11 @@ static void test_ends(void **state) {
     };
     (void)state;
     for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
-        const fake_reply_t replies[] = {{.verb = "rollout.resume", .document = RUNNING},
+        const fake_reply_t replies[] = {{.verb = "rollout.retry", .document = RUNNING},
                                         {.verb = "rollout.status", .document = RUNNING},
                                         {.verb = "rollout.status", .document = CASES[i].document}};
         fake_t *fake = fake_start(&(fake_options_t){0}, replies, 3);
-        fake_run_t run = RUN(fake, "rollout", "resume", "1f3a", "--wait", "--timeout", "1h");
+        fake_run_t run = RUN(fake, "rollout", "retry", "1f3a", "--wait", "--timeout", "1h");
         assert_int_equal(run.exit_code, CASES[i].exit_code);
         assert_int_equal(run.err.code, CASES[i].code);
         has(run.out, "wave 1 of 1 'all' open: 1 of 2 settled, 0 failed, 0 at work\n");
@@ -146,7 +146,7 @@ static void test_interrupt(void **state) {
     fake_run_t run = RUN(fake, "rollout", "watch", "1f3a");
     assert_int_equal(run.err.code, ERROR_WATCH_ENDED);
     assert_int_equal(run.exit_code, 1);
-    has(run.errors, "goes on without this watch");
+    has(run.errors, " goes on without this watch:\n  drover rollout watch ");
     has(run.errors, "drover rollout stop 1f3a22c4");
     assert_null(strstr(fake_asked(fake), "rollout.stop"));
     fake_run_free(&run);

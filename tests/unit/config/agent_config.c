@@ -8,10 +8,9 @@ static const char BASE[] = "name: agent-eu-1\n"
                            "coordinator:\n"
                            "  address: tcp://coordinator:7707\n"
                            "  curve: \"" CURVE_A "\"\n"
-                           "  sign: " HEX_A "\n"
                            "keys: {sign: a.key, curve: c.key, backup: b.key}\n"
-                           "release_keys: [" HEX_A ", " HEX_B "]\n"
-                           "release_threshold: 2\n"
+                           "trust: {root: trust.root, policy: /etc/policy.yaml}\n"
+                           "environment: prod\n"
                            "state: state\n"
                            "tools: {\"15\": /opt/pg15/bin}\n"
                            "backup:\n"
@@ -42,9 +41,9 @@ static void test_good(void **state) {
     if (agent_config_parse(&text, NULL, &config, &err) != STATUS_OK) {
         fail_msg("%s", err.message);
     }
-    assert_int_equal(config->release_threshold, 2);
-    assert_int_equal(config->release_key_bytes[1][0], 0x10);
-    assert_int_equal(config->coordinator.sign_key[1], 0x11);
+    assert_string_equal(config->trust.root, "/nowhere/trust.root");
+    assert_string_equal(config->trust.policy, "/etc/policy.yaml");
+    assert_string_equal(config->environment, "prod");
     assert_string_equal(config->state, "/nowhere/state");
     assert_int_equal(config->backup.keep_us, INT64_C(30) * 86400 * 1000000);
     assert_int_equal(config->backup.external.command.count, 2);
@@ -88,9 +87,13 @@ static void test_admits(void **state) {
 static void test_bad(void **state) {
     static const edit_case_t CASES[] = {
         {"host: /run/pg", "password: x", "passwords do not stand in this file"},
-        {"release_threshold: 2", "release_threshold: 3", ":8:20: 'release_threshold' is 3, but"},
-        {HEX_B "]", HEX_A "]", "this key stands in the list twice"},
-        {HEX_B "]", "abc]", "64 hexadecimal digits are expected"},
+        {"environment: prod", "release_keys: [" HEX_A "]",
+         ":7:15: release keys stand in the trust"},
+        {"environment: prod", "release_threshold: 2", "thresholds stand in the trust file that"},
+        {"coordinator:\n", "coordinator:\n  sign: " HEX_A "\n", "coordinators' signing keys stand"},
+        {"trust: {root: trust.root, policy: /etc/policy.yaml}\n", "", "lacks the key 'trust'"},
+        {"root: trust.root, ", "", "lacks the key 'root'"},
+        {"environment: prod", "environment: \"pr od\"", ":7:14: 'pr od' is no name"},
         {"sslmode: verify-full", "sslmode: always", "'always' is no sslmode"},
         {"keep: 30d", "sample_percent: 5%", "unknown key 'sample_percent'"},
         {"port: 5433", "port: 0", "'port' is 0, outside 1 to 65535"},

@@ -8,6 +8,7 @@ static const char BASE[] = "coordinator:\n"
                            "  address: tcp://localhost:7707\n"
                            "  curve: \"" CURVE_A "\"\n"
                            "keys: {sign: op.key, curve: curve.key}\n"
+                           "trust: {root: v1.trust}\n"
                            "output: json\n";
 
 static void test_good(void **state) {
@@ -20,6 +21,7 @@ static void test_good(void **state) {
     }
     assert_int_equal(config->output, CLI_OUTPUT_JSON);
     assert_int_equal(config->timeout_us, 10000000);
+    assert_string_equal(config->trust.root, "/nowhere/v1.trust");
     assert_int_equal(config->coordinator.curve_key[0], 0x54); /* the key pair of RFC 26 */
     cli_config_destroy(&config);
 }
@@ -29,6 +31,7 @@ static void test_bad(void **state) {
         {CURVE_A, "short", ":3:10: 'curve' is no CURVE public key"},
         {"output: json", "output: jsn", "did you mean 'json'?"},
         {"tcp://localhost:7707", "localhost", "is no address"},
+        {"{root: v1.trust}", "{}", "lacks the key 'root'"},
         {"keys: {sign: op.key, curve: curve.key}\n", "", "lacks the key 'keys'"},
     };
     (void)state;

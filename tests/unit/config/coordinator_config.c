@@ -9,11 +9,14 @@ DEFINE_REFUSES(coordinator_config_parse, coordinator_config_t, coordinator_confi
 static const char BASE[] = "listen: tcp://0.0.0.0:7707\n"
                            "catalog: data/catalog.sqlite\n"
                            "keys: {sign: sign.key, curve: /k/curve.key}\n"
-                           "peers: peers.yaml\n"
+                           "trust: {root: /etc/drover/root.trust}\n"
                            "bundles: bundles\n"
                            "lease: 10s\n"
                            "limits: {rollouts: 100}\n"
-                           "log_level: debug\n";
+                           "log_level: debug\n"
+                           "environment: production\n"
+                           "order_life: 3d\n"
+                           "audit: {export: heads.audit}\n";
 
 static void test_good(void **state) {
     const yaml_text_t text = text_of(BASE);
@@ -27,6 +30,10 @@ static void test_good(void **state) {
     assert_string_equal(config->catalog, "/nowhere/data/catalog.sqlite");
     assert_string_equal(config->keys.sign, "/nowhere/sign.key");
     assert_string_equal(config->keys.curve, "/k/curve.key");
+    assert_string_equal(config->trust.root, "/etc/drover/root.trust");
+    assert_string_equal(config->audit.heads, "/nowhere/heads.audit");
+    assert_string_equal(config->environment, "production");
+    assert_int_equal(config->order_life_us, INT64_C(3) * 24 * 3600 * US_PER_S);
     assert_int_equal(config->lease_us, 10 * US_PER_S);
     assert_int_equal(config->heartbeat_us, 2 * US_PER_S);
     assert_int_equal(config->clock_skew_max_us, 60 * US_PER_S);
@@ -37,6 +44,21 @@ static void test_good(void **state) {
     assert_int_equal(config->log_level, LOG_DEBUG);
     coordinator_config_destroy(&config);
     assert_null(config);
+}
+
+/* A fleet without environments, and an order's life, need not be told. */
+static void test_defaults(void **state) {
+    static const char LEAST[] =
+        "catalog: c\nkeys: {sign: s, curve: c}\ntrust: {root: t}\nbundles: b\n";
+    const yaml_text_t text = text_of(LEAST);
+    error_t err = {0};
+    CLEANUP(coordinator_config_destroy_p) coordinator_config_t *config = NULL;
+    (void)state;
+    assert_int_equal(coordinator_config_parse(&text, NULL, &config, &err), STATUS_OK);
+    assert_string_equal(config->trust.root, "/nowhere/t");
+    assert_null(config->audit.heads);
+    assert_string_equal(config->environment, "");
+    assert_int_equal(config->order_life_us, INT64_C(7) * 24 * 3600 * US_PER_S);
 }
 
 static void test_bad(void **state) {
@@ -54,6 +76,13 @@ static void test_bad(void **state) {
         {"rollouts: 100", "rollouts: 0", ":7:20: 'rollouts' is 0, outside 1 to 10000"},
         {"rollouts: 100", "sessions: 100", ":7:10: unknown key 'sessions'"},
         {"lease: 10s", "timeouts: {task: 6h}", ":6:12: unknown key 'task'"},
+        {"trust: {root: /etc/drover/root.trust}\n", "", "lacks the key 'trust'"},
+        {"root: /etc/drover/root.trust", "", ":4:8: trust lacks the key 'root'"},
+        {"bundles: bundles", "peers: peers.yaml\nbundles: bundles",
+         ":5:8: operators stand in the trust file"},
+        {"environment: production", "environment: 'a b'", ":9:14: "},
+        {"order_life: 3d", "order_life: 59min", "'order_life'"},
+        {"order_life: 3d", "order_life: 93d", "'order_life'"},
         {"debug", "loud", "'loud' is none of debug, info, warning, error"},
     };
     (void)state;
@@ -61,6 +90,7 @@ static void test_bad(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_good), cmocka_unit_test(test_bad)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_good), cmocka_unit_test(test_defaults),
+                                       cmocka_unit_test(test_bad)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,17 +4,18 @@
 
 DEFINE_REFUSES(rollout_spec_parse, rollout_spec_t, rollout_spec_destroy, ERROR_SPEC_INVALID)
 
-static const char BASE[] = "bundle: app\n"
-                           "target: V010\n"
-                           "select: tier == gold, !legacy\n"
-                           "waves:\n"
-                           "  - {name: canary, count: 2, soak: 5min, on_failure: rollback_wave}\n"
-                           "  - {name: eu, select: region in (eu), max_parallel: 10}\n"
-                           "  - {name: quarter, percent: 25%}\n"
-                           "  - {name: rest, rest: true}\n"
-                           "on_failure: continue\n"
-                           "error_budget: {count: 1, percent: 2%}\n"
-                           "timeout: 2h\n";
+static const char BASE[] =
+    "bundle: app\n"
+    "target: V010\n"
+    "select: tier == gold, !legacy\n"
+    "waves:\n"
+    "  - {name: canary, count: 2, soak: 5min, on_failure: rollback_wave}\n"
+    "  - {name: eu, select: region in (eu), max_parallel: 10, approval: true}\n"
+    "  - {name: quarter, percent: 25%}\n"
+    "  - {name: rest, rest: true}\n"
+    "on_failure: continue\n"
+    "error_budget: {count: 1, percent: 2%}\n"
+    "timeout: 2h\n";
 
 static void test_good(void **state) {
     const yaml_text_t text = text_of(BASE);
@@ -32,6 +33,8 @@ static void test_good(void **state) {
     assert_int_equal(rollout_spec_wave(spec, 1)->kind, SPEC_WAVE_SELECT);
     assert_string_equal(rollout_spec_wave(spec, 1)->select, "region=eu");
     assert_int_equal(rollout_spec_wave(spec, 1)->on_failure, SPEC_ON_FAILURE_CONTINUE);
+    assert_true(rollout_spec_wave(spec, 1)->approval);
+    assert_false(rollout_spec_wave(spec, 2)->approval);
     assert_int_equal(rollout_spec_wave(spec, 2)->kind, SPEC_WAVE_PERCENT);
     assert_int_equal(rollout_spec_wave(spec, 3)->kind, SPEC_WAVE_REST);
     assert_string_equal(spec->select, "tier=gold,!legacy");
@@ -74,6 +77,7 @@ static void test_canonical(void **state) {
             fail_msg("%s\n%s", err.message, buffer_string(&first));
         }
         rollout_spec_print(again, &second);
+        assert_int_equal(i == 0 && rollout_spec_wave(again, 1)->approval, i == 0);
         assert_int_equal(spec->look, i == 2);
         assert_int_equal(again->look, spec->look);
         assert_string_equal(buffer_string(&first), buffer_string(&second));
@@ -114,6 +118,7 @@ static void test_bad(void **state) {
         {"timeout: 2h", "unreachable: ignore", "'ignore' is none of wait, skip, count"},
         {"on_failure: continue", "on_failure: rollback", "did you mean 'rollback_wave'?"},
         {"timeout: 2h", "look: perhaps", "'perhaps' is"},
+        {"count: 2", "count: 2, approval: true", "'canary' needs no approval"},
         {"timeout: 2h", "attempts: 0", "'attempts' is 0, outside 1 to 100"},
     };
     (void)state;

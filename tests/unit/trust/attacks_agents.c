@@ -121,6 +121,65 @@ static status_t card_as_revocation(world_t *world, error_t *err) {
     return revocation_verify(&view, document, &revocation, err);
 }
 
+/* --- who wants to become an agent ------------------------------------------------------------ */
+
+static status_t send_request(const request_t *request, const signers_t *signers, error_t *err) {
+    CLEANUP(document_destroy_p) document_t *document = NULL;
+    CLEANUP(request_destroy_p) request_t *arrived = NULL;
+    TRY(request_write(request, &document, err));
+    TRY(world_sign(document, signers, err));
+    TRY(world_travel(&document, err));
+    return request_verify(document, &arrived, err);
+}
+
+static const signers_t ITSELF = {.keys = {AGENT_A}, .count = 1};
+
+/* The key of an agent that is there already, asked for by somebody else. */
+static status_t anothers_key(world_t *world, error_t *err) {
+    static const signers_t OTHER = {.keys = {AGENT_B}, .count = 1};
+    request_t request = world_request(world);
+    return send_request(&request, &OTHER, err);
+}
+
+static status_t vouched_for(world_t *world, error_t *err) {
+    static const signers_t BOTH = {.keys = {AGENT_A, ADMIN_A}, .count = 2};
+    request_t request = world_request(world);
+    return send_request(&request, &BOTH, err);
+}
+
+static status_t newcomer_of_two_lines(world_t *world, error_t *err) {
+    request_t request = world_request(world);
+    request.name = "agent-1\x1b[2Kagent-2";
+    return send_request(&request, &ITSELF, err);
+}
+
+static status_t key_of_zeros(world_t *world, error_t *err) {
+    request_t request = world_request(world);
+    memset(request.curve, 0, sizeof request.curve);
+    return send_request(&request, &ITSELF, err);
+}
+
+static status_t cluster_zero(world_t *world, error_t *err) {
+    static const uint64_t CLUSTERS[] = {0, CLUSTER_A};
+    request_t request = world_request(world);
+    request.clusters = CLUSTERS;
+    request.cluster_count = 2;
+    return send_request(&request, &ITSELF, err);
+}
+
+/* A request's body that administrators signed as a card. */
+static status_t request_as_card(world_t *world, error_t *err) {
+    request_t request = world_request(world);
+    CLEANUP(document_destroy_p) document_t *good = NULL;
+    CLEANUP(document_destroy_p) document_t *document = NULL;
+    CLEANUP(request_destroy_p) request_t *arrived = NULL;
+    TRY(request_write(&request, &good, err));
+    document_body_t body = {.kind = DOCUMENT_CARD, .bytes = good->body, .size = good->body_size};
+    TRY(document_new(&body, &document, err));
+    TRY(world_sign(document, &ITSELF, err));
+    return request_verify(document, &arrived, err);
+}
+
 static const attack_t LIST[] = {
     {CHECK_CARD_TEXT, "an agent's name of two lines", name_of_two_lines},
     {CHECK_CARD_CLUSTERS_ASCEND, "clusters out of order", clusters_unsorted},
@@ -136,6 +195,12 @@ static const attack_t LIST[] = {
     {CHECK_REVOCATION_TEXT, "a reason with control characters", hostile_reason},
     {CHECK_THRESHOLD_REACHED, "a revocation one signature short", revoked_by_one},
     {CHECK_KIND, "a revocation signed as a card", card_as_revocation},
+    {CHECK_REQUEST_SIGNER, "a request for another's key", anothers_key},
+    {CHECK_REQUEST_SIGNER, "a request that others signed, too", vouched_for},
+    {CHECK_REQUEST_TEXT, "a newcomer's name with control characters", newcomer_of_two_lines},
+    {CHECK_REQUEST_CURVE, "a transport key of zeros", key_of_zeros},
+    {CHECK_REQUEST_CLUSTERS_ASCEND, "a cluster 0 among others", cluster_zero},
+    {CHECK_KIND, "a request's body signed as a card", request_as_card},
 };
 
 attacks_t attacks_agents(void) {

@@ -46,7 +46,6 @@ static status_t unknown_in_signature(world_t *world, error_t *err) {
     TRY(world_write_order(world, err));
     const document_t *from = world->order_document;
     CLEANUP(buffer_free) buffer_t bytes = {0};
-    CLEANUP(buffer_free) buffer_t body = {0};
     TRY(document_encode(from, &bytes, err));
     /* the last signature: tag, length 100, key, signature; make it 102 with a field 3 */
     size_t last = bytes.size - 102;

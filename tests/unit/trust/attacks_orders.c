@@ -16,6 +16,26 @@ static status_t rollout_with_consent(world_t *world, error_t *err) {
     return world_verify(world, err);
 }
 
+static status_t rollout_that_prunes(world_t *world, error_t *err) {
+    world->plan_order.prune_keep_count = 1;
+    return world_verify(world, err);
+}
+
+/* Without bundle and target, as backups and prunes are. */
+static void make_keeping(world_t *world, order_kind_t kind) {
+    world->plan_order.kind = kind;
+    world->plan_order.target_position = 0;
+    world->plan_order.undo_authorized = false;
+    memset(&world->plan_order.bundle, 0, DIGEST_BYTES);
+}
+
+/* Backups that are younger than less than nothing stay: none do. */
+static status_t prune_of_all(world_t *world, error_t *err) {
+    make_keeping(world, ORDER_PRUNE);
+    world->plan_order.prune_keep_us = -TRUST_DAY_US;
+    return world_verify(world, err);
+}
+
 static status_t rollout_without_bundle(world_t *world, error_t *err) {
     memset(&world->plan_order.bundle, 0, DIGEST_BYTES);
     return world_verify(world, err);
@@ -303,6 +323,54 @@ static status_t undo_goes_further(world_t *world, error_t *err) {
     return world_admit(world, err);
 }
 
+static void set_reference(ident_t *reference, int fill) {
+    memset(reference->bytes, fill, IDENT_BYTES);
+}
+
+static status_t restore(world_t *world, int ordered, int used, error_t *err) {
+    make_rollback(world);
+    world->plan_order.kind = ORDER_RESTORE;
+    world->deed.action = ACTION_RESTORE;
+    set_reference(&world->leaves[0].reference, ordered);
+    set_reference(&world->deed.reference, used);
+    return world_admit(world, err);
+}
+
+static status_t another_backup(world_t *world, error_t *err) {
+    return restore(world, 0xba, 0xbb, err);
+}
+
+static status_t no_backup_named(world_t *world, error_t *err) {
+    return restore(world, 0, 0xbb, err);
+}
+
+/* A restore that says nothing of its backup, under an order that names one. */
+static status_t unnamed_backup(world_t *world, error_t *err) {
+    return restore(world, 0xba, 0, err);
+}
+
+static status_t another_backup_checked(world_t *world, error_t *err) {
+    make_keeping(world, ORDER_BACKUP);
+    world->deed.action = ACTION_BACKUP;
+    set_reference(&world->leaves[0].reference, 0xba);
+    set_reference(&world->deed.reference, 0xbb);
+    return world_admit(world, err);
+}
+
+/* The leaf changed along with the job. */
+static void other_reference(world_t *world, proof_t *proof) {
+    set_reference(&proof->leaf.reference, 0xbb);
+    world->deed.reference = proof->leaf.reference;
+}
+
+static status_t exchanged_backup(world_t *world, error_t *err) {
+    make_rollback(world);
+    world->plan_order.kind = ORDER_RESTORE;
+    world->deed.action = ACTION_RESTORE;
+    set_reference(&world->leaves[0].reference, 0xba);
+    return show(world, other_reference, err);
+}
+
 static status_t wave_without_ticket(world_t *world, error_t *err) {
     world->wave = 1;
     world->deed.tenant = world->leaves[WAVE_0].tenant;
@@ -324,6 +392,18 @@ static status_t replayed(world_t *world, error_t *err) {
 
 static status_t no_number(world_t *world, error_t *err) {
     world->leaves[0].number = -5;
+    return world_admit(world, err);
+}
+
+/* One person with the role for the way back locks a tenant for ever. */
+static status_t last_number(world_t *world, error_t *err) {
+    make_rollback(world);
+    world->leaves[0].number = INT64_MAX;
+    return world_admit(world, err);
+}
+
+static status_t next_number(world_t *world, error_t *err) {
+    world->leaves[0].number = world->plan_order.issued_us + 1;
     return world_admit(world, err);
 }
 
@@ -358,6 +438,8 @@ static const attack_t LIST[] = {
     {CHECK_ORDER_SHAPE, "a stop that names tenants", stop_with_tenants},
     {CHECK_ORDER_SHAPE, "a rollout that consents to losing rows", rollout_with_consent},
     {CHECK_ORDER_SHAPE, "a rollout without a bundle", rollout_without_bundle},
+    {CHECK_ORDER_SHAPE, "a rollout that says what to prune", rollout_that_prunes},
+    {CHECK_ORDER_SHAPE, "a prune that keeps nothing", prune_of_all},
     {CHECK_ORDER_SHAPE, "a rollout of no application", rollout_of_nothing},
     {CHECK_ORDER_TEXT, "an application of two lines", hostile_application},
     {CHECK_ORDER_TIMES, "an order that lasts years", endless},
@@ -387,15 +469,22 @@ static const attack_t LIST[] = {
     {CHECK_PROOF_PATH, "an inner node as a leaf", second_preimage},
     {CHECK_PROOF_PATH, "a leaf of another wave", leaf_of_another_wave},
     {CHECK_PROOF_PATH, "a proof of another order", proof_of_another_order},
+    {CHECK_PROOF_PATH, "a leaf with another backup", exchanged_backup},
     {CHECK_LEAF_TENANT, "another tenant's proof", another_tenants_proof},
     {CHECK_LEAF_CLUSTER, "a copy on another cluster", copy_elsewhere},
     {CHECK_LEAF_TARGET, "a target that the order does not show", hidden_target},
     {CHECK_DEED_TARGET, "a job that goes further", job_goes_further},
     {CHECK_DEED_TARGET, "an undo that goes further", undo_goes_further},
+    {CHECK_DEED_REFERENCE, "a restore from another backup", another_backup},
+    {CHECK_DEED_REFERENCE, "a restore where no backup is named", no_backup_named},
+    {CHECK_DEED_REFERENCE, "a restore that names no backup", unnamed_backup},
+    {CHECK_DEED_REFERENCE, "another backup checked", another_backup_checked},
     {CHECK_WAVE_OPEN, "a later wave without its ticket", wave_without_ticket},
     {CHECK_NUMBER_HIGHEST, "a superseded order", superseded},
     {CHECK_NUMBER_HIGHEST, "an order replayed after a newer one", replayed},
     {CHECK_NUMBER_HIGHEST, "a number below the first", no_number},
+    {CHECK_NUMBER_NOT_AHEAD, "a number that no other follows", last_number},
+    {CHECK_NUMBER_NOT_AHEAD, "a number ahead of its order", next_number},
     {CHECK_NUMBER_ONE_ORDER, "two orders of one number", same_number},
     {CHECK_ORDER_BUNDLE, "another signed bundle", another_bundle},
     {CHECK_BUNDLE_APPLICATION, "another application's bundle", bundle_of_another_application},

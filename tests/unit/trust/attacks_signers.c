@@ -231,16 +231,86 @@ static status_t coordinator_taken_out(world_t *world, error_t *err) {
     return jobs(world, COORDINATOR, err);
 }
 
+/* The transport key of the coordinator, after this was done to its signing key. */
+static status_t connect(world_t *world, error_t *err) {
+    TRY(world_pin(world, err));
+    trust_view_t view = world_view(world);
+    return trust_find_curve(&view, world->keys[COORDINATOR].curve) != NULL
+               ? STATUS_OK
+               : error_set(err, ERROR_TRUST_KEY, "no active key has this transport key");
+}
+
+static status_t connect_retired(world_t *world, error_t *err) {
+    world->keys[COORDINATOR].standing = TRUST_RETIRED;
+    world->keys[COORDINATOR].until_us = NOW_US - TRUST_DAY_US;
+    return connect(world, err);
+}
+
+static status_t connect_taken_out(world_t *world, error_t *err) {
+    TRY(revoked_add(&world->revoked, world_public(COORDINATOR), err));
+    return connect(world, err);
+}
+
+static status_t connect_early(world_t *world, error_t *err) {
+    world->keys[COORDINATOR].from_us = NOW_US + TRUST_DAY_US;
+    return connect(world, err);
+}
+
+/* A door that one person with this role opens, for application "app" in "prod". */
+static status_t door(world_t *world, which_t which, trust_role_t role, error_t *err) {
+    static const tally_scope_t SCOPE = {.application = "app", .environment = "prod"};
+    TRY(world_pin(world, err));
+    trust_view_t view = world_view(world);
+    unsigned roles = tally_grants(&view, world_public(which), &SCOPE);
+    return (roles & 1U << role) != 0
+               ? STATUS_OK
+               : error_set(err, ERROR_TRUST_THRESHOLD, "the door stays shut: roles %x", roles);
+}
+
+static status_t door_to_stranger(world_t *world, error_t *err) {
+    return door(world, STRANGER, ROLE_ROLLBACK, err);
+}
+
+static status_t door_to_revoked(world_t *world, error_t *err) {
+    return door(world, OP_REVOKED, ROLE_OPERATOR, err);
+}
+
+static status_t door_to_taken_out(world_t *world, error_t *err) {
+    TRY(revoked_add(&world->revoked, world_public(OP_B), err));
+    return door(world, OP_B, ROLE_OPERATOR, err);
+}
+
+static status_t door_to_retired(world_t *world, error_t *err) {
+    return door(world, OP_RETIRED, ROLE_OPERATOR, err);
+}
+
+static status_t door_to_later(world_t *world, error_t *err) {
+    return door(world, OP_LATER, ROLE_OPERATOR, err);
+}
+
+static status_t door_to_other(world_t *world, error_t *err) {
+    return door(world, OP_OTHER, ROLE_OPERATOR, err);
+}
+
+static status_t door_to_staging(world_t *world, error_t *err) {
+    return door(world, OP_STAGING, ROLE_OPERATOR, err);
+}
+
 static const attack_t LIST[] = {
     {CHECK_KEY_KNOWN, "a key that nobody named", unknown_key},
+    {CHECK_KEY_KNOWN, "a door opened by a stranger", door_to_stranger},
     {CHECK_KEY_BEGUN, "a key that begins tomorrow", begins_tomorrow},
+    {CHECK_KEY_BEGUN, "a door opened a day early", door_to_later},
     {CHECK_KEY_NOT_RETIRED, "a retired key", retired},
     {CHECK_KEY_NOT_RETIRED, "a retired key, dated back", retired_back_dated},
     {CHECK_KEY_NOT_RETIRED, "a retired key under an accepted order", retired_accepted},
     {CHECK_KEY_NOT_RETIRED, "a bundle for new work by a retired key", release_by_retired},
+    {CHECK_KEY_NOT_RETIRED, "a door opened by a retired key", door_to_retired},
     {CHECK_KEY_NOT_REVOKED, "a revoked key", revoked},
+    {CHECK_KEY_NOT_REVOKED, "a door opened by a revoked key", door_to_revoked},
     {CHECK_KEY_NOT_REVOKED, "a revoked key under an accepted order", revoked_accepted},
     {CHECK_KEY_NOT_TAKEN_OUT, "a key that was taken out since", taken_out},
+    {CHECK_KEY_NOT_TAKEN_OUT, "a door opened by a key taken out", door_to_taken_out},
     {CHECK_GRANT_ROLE, "an approver who orders", approver_orders},
     {CHECK_GRANT_ROLE, "a rollback key that orders", rollback_key_orders},
     {CHECK_GRANT_ROLE, "an administrator who orders", admin_orders},
@@ -250,7 +320,9 @@ static const attack_t LIST[] = {
     {CHECK_GRANT_APPLICATION, "another application's operator", other_application},
     {CHECK_GRANT_APPLICATION, "one application's key that holds all", application_key_holds_fleet},
     {CHECK_GRANT_APPLICATION, "another application's release key", release_by_other},
+    {CHECK_GRANT_APPLICATION, "another application's operator at a door", door_to_other},
     {CHECK_GRANT_ENVIRONMENT, "another environment's operator", other_environment},
+    {CHECK_GRANT_ENVIRONMENT, "another environment's operator at a door", door_to_staging},
     {CHECK_GRANT_SELECTOR, "a tenant outside a signer's selector", outside_selector},
     {CHECK_GRANT_SELECTOR, "a tenant without the label", no_label_at_all},
     {CHECK_PERSON_ONCE, "one person with two keys", one_person_two_keys},
@@ -265,6 +337,9 @@ static const attack_t LIST[] = {
     {CHECK_THRESHOLD_REACHED, "a card one signature short", card_one_short},
     {CHECK_THRESHOLD_REACHED, "a coordinator that orders", coordinator_orders},
     {CHECK_THRESHOLD_REACHED, "a root key that orders", root_orders},
+    {CHECK_CURVE_ACTIVE, "a connection by a retired key", connect_retired},
+    {CHECK_CURVE_ACTIVE, "a connection by a key taken out", connect_taken_out},
+    {CHECK_CURVE_ACTIVE, "a connection by a key that begins tomorrow", connect_early},
     {CHECK_COORDINATOR_USE, "jobs signed by an operator", operator_signs_jobs},
     {CHECK_COORDINATOR_ACTIVE, "jobs signed by a retired coordinator", retired_coordinator},
     {CHECK_COORDINATOR_ACTIVE, "jobs signed by a coordinator taken out", coordinator_taken_out},

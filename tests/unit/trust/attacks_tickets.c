@@ -64,6 +64,60 @@ static status_t hidden_failure(world_t *world, error_t *err) {
     return world_open_wave(world, err);
 }
 
+/* The world's ticket and one statement more. */
+static status_t one_more(world_t *world, saying_t saying, error_t *err) {
+    TRY(world_verify(world, err));
+    TRY(world_write_ticket(world, err));
+    TRY(world_say(world, &saying, err));
+    return world_verify_ticket(world, err);
+}
+
+/* An agent said that a tenant was well before it said that it failed. */
+static status_t failed_since(world_t *world, error_t *err) {
+    world->entries[0][1].outcome = RESULT_FAILED;
+    return one_more(world,
+                    (saying_t){0,
+                               {world->leaves[1].tenant, RESULT_DONE},
+                               world->results[0].issued_us - TRUST_MINUTE_US},
+                    err);
+}
+
+static status_t both_at_once(world_t *world, error_t *err) {
+    world->entries[0][1].outcome = RESULT_FAILED;
+    return one_more(
+        world, (saying_t){0, {world->leaves[1].tenant, RESULT_DONE}, world->results[0].issued_us},
+        err);
+}
+
+/* A later word of another agent takes nothing back. */
+static status_t another_agents_later_word(world_t *world, error_t *err) {
+    world->entries[0][1].outcome = RESULT_FAILED;
+    return one_more(world,
+                    (saying_t){1, {world->leaves[1].tenant, RESULT_DONE}, NOW_US - TRUST_MINUTE_US},
+                    err);
+}
+
+static status_t failed_where_silence_passes(world_t *world, error_t *err) {
+    world->waves[0].silence_passes = true;
+    world->entries[0][1].outcome = RESULT_FAILED;
+    return world_open_wave(world, err);
+}
+
+/* Silence passes in the wave that is opened, not in the one before. */
+static status_t silence_of_another_wave(world_t *world, error_t *err) {
+    world->waves[1].silence_passes = true;
+    world->parts.statement_count = 1;
+    return world_open_wave(world, err);
+}
+
+/* Every statement is kept back, so that the soak had nothing to begin with. */
+static status_t silent_soak(world_t *world, error_t *err) {
+    world->waves[0].silence_passes = true;
+    world->waves[0].soak_us = TRUST_DAY_US;
+    world->parts.statement_count = 0;
+    return world_open_wave(world, err);
+}
+
 static status_t other_orders_ticket(world_t *world, error_t *err) {
     memset(world->parts.order.bytes, 8, DIGEST_BYTES);
     return world_open_wave(world, err);
@@ -87,6 +141,15 @@ static status_t exchanged_tenant(world_t *world, error_t *err) {
     memset(leaves[2].tenant.bytes, 0x70, IDENT_BYTES);
     leaves[2].cluster = 0;
     world->entries[1][0].tenant = leaves[2].tenant;
+    world->parts.leaves = leaves;
+    return world_open_wave(world, err);
+}
+
+/* A restore's leaf, with another backup in it. */
+static status_t exchanged_backup(world_t *world, error_t *err) {
+    static leaf_t leaves[WAVE_0];
+    memcpy(leaves, world->leaves, sizeof leaves);
+    memset(leaves[1].reference.bytes, 0xbb, IDENT_BYTES);
     world->parts.leaves = leaves;
     return world_open_wave(world, err);
 }
@@ -204,15 +267,23 @@ static const attack_t LIST[] = {
     {CHECK_RESULT_PAST, "a result from before its order", result_before_order},
     {CHECK_RESULT_CLUSTER, "an agent that speaks for another's cluster", for_anothers_cluster},
     {CHECK_RESULT_CONFLICT, "a failure that a second statement hides", hidden_failure},
+    {CHECK_RESULT_CONFLICT, "an agent that says both at once", both_at_once},
+    {CHECK_RESULT_CONFLICT, "another agent's later word", another_agents_later_word},
+    {CHECK_RESULT_LATEST, "a failure behind what its agent said before", failed_since},
+    {CHECK_RESULT_SILENCE, "an agent left out of a wave without budget", left_out},
+    {CHECK_RESULT_SILENCE, "silence that passes in another wave", silence_of_another_wave},
     {CHECK_TICKET_ORDER, "another order's ticket", other_orders_ticket},
     {CHECK_TICKET_WAVE, "another wave's ticket", other_waves_ticket},
     {CHECK_TICKET_LEAVES, "a wave made smaller", smaller_wave},
     {CHECK_TICKET_LEAVES, "a tenant exchanged", exchanged_tenant},
+    {CHECK_TICKET_LEAVES, "a backup exchanged", exchanged_backup},
+    {CHECK_TICKET_BUDGET, "a failure where silence passes", failed_where_silence_passes},
     {CHECK_TICKET_BUDGET, "a failure past the budget", a_failure},
     {CHECK_TICKET_BUDGET, "an agent left out", left_out},
     {CHECK_TICKET_BUDGET, "no statement at all", no_statement},
     {CHECK_TICKET_BUDGET, "a share that is less than one", over_the_share},
     {CHECK_TICKET_SOAK, "a wave that still soaks", before_the_soak},
+    {CHECK_TICKET_SOAK, "a soak with nothing to begin with", silent_soak},
     {CHECK_TICKET_NEEDS_APPROVAL, "results where an approval is wanted", wants_approval},
     {CHECK_CARD_NOT_REVOKED, "a revoked agent's result", revoked_agent},
     {CHECK_CANONICAL, "an unknown field in a ticket", ticket_with_more},

@@ -43,6 +43,13 @@ static status_t accept_revocation(const void *bytes, size_t size, error_t *err) 
     return revocation_verify(&view, document, &revocation, err);
 }
 
+static status_t accept_request(const void *bytes, size_t size, error_t *err) {
+    CLEANUP(document_destroy_p) document_t *document = NULL;
+    CLEANUP(request_destroy_p) request_t *request = NULL;
+    TRY(document_decode(bytes, size, &document, err));
+    return request_verify(document, &request, err);
+}
+
 static status_t accept_proof(const void *bytes, size_t size, error_t *err) {
     proof_t proof;
     TRY(proof_decode(bytes, size, &proof, err));
@@ -130,6 +137,16 @@ static void test_revocation(void **state) {
     attack_bytes(accept_revocation, &bytes);
 }
 
+static void test_request(void **state) {
+    (void)state;
+    error_t err;
+    CLEANUP(document_destroy_p) document_t *document = NULL;
+    CLEANUP(buffer_free) buffer_t bytes = {0};
+    assert_int_equal(world_write_request(&world, &document, &err), STATUS_OK);
+    assert_int_equal(document_encode(document, &bytes, &err), STATUS_OK);
+    attack_bytes(accept_request, &bytes);
+}
+
 static void test_proof(void **state) {
     (void)state;
     error_t err;
@@ -172,7 +189,7 @@ int main(void) {
         cmocka_unit_test(test_trust_file), cmocka_unit_test(test_order),
         cmocka_unit_test(test_card),       cmocka_unit_test(test_revocation),
         cmocka_unit_test(test_proof),      cmocka_unit_test(test_ticket),
-        cmocka_unit_test(test_approval),
+        cmocka_unit_test(test_approval),   cmocka_unit_test(test_request),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -61,12 +61,20 @@ static void test_agents(void **state) {
     compare_file("tests/fuzz/seeds/trust/revocation", document);
     compare_file("tests/fuzz/seeds/trust/card", world.card_documents[0]);
     compare_file("tests/fuzz/seeds/trust/result", world.result_documents[0]);
+    document_destroy(&document);
+    assert_int_equal(world_write_request(&world, &document, &err), STATUS_OK);
+    compare_file("tests/fuzz/seeds/trust/request", document);
 }
 
 static void test_ticket(void **state) {
     (void)state;
     /* the fuzzer's first byte is its own */
     compare("tests/fuzz/seeds/ticket/results", 1, &world.ticket);
+    /* a statement more, which stands beside the other one of its agent */
+    error_t err;
+    saying_t earlier = {0, {world.leaves[1].tenant, RESULT_FAILED}, NOW_US - 20 * TRUST_MINUTE_US};
+    assert_int_equal(world_say(&world, &earlier, &err), STATUS_OK);
+    compare("tests/fuzz/seeds/ticket/retried", 1, &world.ticket);
 }
 
 static int set_up(void **state) {

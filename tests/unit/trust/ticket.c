@@ -149,6 +149,103 @@ static void test_several_results(void **state) {
     assert_int_equal(verdict_of().failures, 0);
 }
 
+/* A tenant that nobody speaks of, where the order lets that pass. */
+static void test_silence(void **state) {
+    (void)state;
+    world.waves[0].silence_passes = true;
+    world.parts.statement_count = 1; /* agent 2 was never heard of */
+    ticket_verdict_t verdict = opened();
+    assert_int_equal(verdict.failures, 0);
+    assert_int_equal(verdict.tenants, WAVE_0);
+}
+
+/* Of the ticket as it comes, with tenant 1 failed, and then what else is said of it. */
+static uint32_t failures_after(const saying_t *sayings, size_t count) {
+    error_t err;
+    error_clear(&err);
+    world.waves[0].budget_count = WAVE_0; /* opens whatever is said, so that the count is seen */
+    world.entries[0][1].outcome = RESULT_FAILED;
+    assert_int_equal(world_verify(&world, &err), STATUS_OK);
+    assert_int_equal(world_write_ticket(&world, &err), STATUS_OK);
+    for (size_t i = 0; i < count; i++) {
+        assert_int_equal(world_say(&world, &sayings[i], &err), STATUS_OK);
+    }
+    return verdict_of().failures;
+}
+
+#define SAID_AT (NOW_US - 10 * TRUST_MINUTE_US) /* of the results that there are */
+#define SAY(agent, outcome, after_us)                                                              \
+    { (agent), {world.leaves[1].tenant, (outcome)}, SAID_AT + (after_us) }
+
+/* An agent that tried again takes back what it said before. */
+static void test_tried_again(void **state) {
+    (void)state;
+    const saying_t well[] = {SAY(0, RESULT_DONE, 1)};
+    assert_int_equal(failures_after(well, 1), 0);
+    world_close(&world);
+    world_open(&world);
+    const saying_t again[] = {SAY(0, RESULT_DONE, 1), SAY(0, RESULT_FAILED, 2)};
+    assert_int_equal(failures_after(again, 2), 1);
+    world_close(&world);
+    world_open(&world);
+    /* handed in in another sequence than they were said in, between another agent's */
+    const saying_t mixed[] = {SAY(0, RESULT_NOT_NEEDED, 9), SAY(1, RESULT_DONE, 5),
+                              SAY(0, RESULT_FAILED, 3)};
+    assert_int_equal(failures_after(mixed, 3), 0);
+}
+
+/* Another agent's failure stays, before and after; so does what was said at one moment. */
+static void test_disagreement(void **state) {
+    (void)state;
+    const saying_t later[] = {SAY(0, RESULT_DONE, 1), SAY(1, RESULT_FAILED, 5)};
+    assert_int_equal(failures_after(later, 2), 1);
+    world_close(&world);
+    world_open(&world);
+    const saying_t before[] = {SAY(0, RESULT_DONE, 1), SAY(1, RESULT_FAILED, -5)};
+    assert_int_equal(failures_after(before, 2), 1);
+    world_close(&world);
+    world_open(&world);
+    const saying_t once[] = {SAY(0, RESULT_DONE, 0)};
+    assert_int_equal(failures_after(once, 1), 1);
+    world_close(&world);
+    world_open(&world);
+    /* the other one takes its failure back */
+    const saying_t agreed[] = {SAY(0, RESULT_DONE, 1), SAY(1, RESULT_FAILED, 5),
+                               SAY(1, RESULT_NOT_NEEDED, 6)};
+    assert_int_equal(failures_after(agreed, 3), 0);
+}
+
+/* A newer card of the same agent does not make another agent of it. */
+static void test_tried_again_under_a_new_card(void **state) {
+    (void)state;
+    error_t err;
+    const saying_t well = SAY(0, RESULT_DONE, 1);
+    (void)failures_after(NULL, 0);
+    CLEANUP(document_destroy_p) document_t *card = NULL;
+    world.cards[0].serial = 2;
+    assert_int_equal(world_write_card(&world, 0, &card, &err), STATUS_OK);
+    document_t *old = world.card_documents[0];
+    world.card_documents[0] = card;
+    assert_int_equal(world_say(&world, &well, &err), STATUS_OK);
+    world.card_documents[0] = old;
+    assert_int_equal(verdict_of().failures, 0);
+}
+
+/* The soak begins anew with a later statement. */
+static void test_soaks_since_the_newest(void **state) {
+    (void)state;
+    error_t err;
+    world.waves[0].soak_us = 12 * TRUST_MINUTE_US;
+    const saying_t again = SAY(0, RESULT_DONE, 4 * TRUST_MINUTE_US);
+    (void)failures_after(NULL, 0);
+    assert_int_equal(world_say(&world, &again, &err), STATUS_OK);
+    assert_int_equal(world_verify_ticket(&world, &err), STATUS_ERROR);
+    assert_int_equal(err.code, ERROR_TICKET_EARLY);
+    world.now_us += TRUST_MINUTE_US;
+    assert_int_equal(world_verify(&world, &err), STATUS_OK);
+    assert_int_equal(world_verify_ticket(&world, &err), STATUS_OK);
+}
+
 static void test_soaked(void **state) {
     (void)state;
     world.waves[0].soak_us = 15 * TRUST_MINUTE_US; /* ten have passed, five are skew */
@@ -213,12 +310,22 @@ int main(void) {
     world_keys();
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(test_card),     TEST(test_card_of_retired_administrator),
-        TEST(test_all_well), TEST(test_within_budget),
-        TEST(test_soaked),   TEST(test_several_results),
-        TEST(test_approved), TEST(test_approved_by_another),
-        TEST(test_shapes),   TEST(test_revocation),
+        TEST(test_card),
+        TEST(test_card_of_retired_administrator),
+        TEST(test_all_well),
+        TEST(test_within_budget),
+        TEST(test_soaked),
+        TEST(test_several_results),
+        TEST(test_approved),
+        TEST(test_approved_by_another),
+        TEST(test_shapes),
+        TEST(test_revocation),
         TEST(test_result),
+        TEST(test_silence),
+        TEST(test_tried_again),
+        TEST(test_disagreement),
+        TEST(test_tried_again_under_a_new_card),
+        TEST(test_soaks_since_the_newest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -232,6 +232,9 @@ void world_close(world_t *world) {
         document_destroy(&world->card_documents[i]);
         document_destroy(&world->result_documents[i]);
     }
+    for (int i = 0; i < STATEMENTS; i++) {
+        document_destroy(&world->said[i]);
+    }
     document_destroy(&world->approval);
     buffer_free(&world->ticket);
 }
@@ -367,6 +370,28 @@ status_t world_write_card(world_t *world, int index, document_t **ret_document, 
     return STATUS_OK;
 }
 
+request_t world_request(const world_t *world) {
+    const card_t *card = &world->cards[0];
+    request_t request = {
+        .key = card->key,
+        .name = card->name,
+        .clusters = card->clusters,
+        .cluster_count = card->cluster_count,
+        .issued_us = card->issued_us - TRUST_DAY_US,
+    };
+    memcpy(request.curve, card->curve, sizeof request.curve);
+    return request;
+}
+
+status_t world_write_request(const world_t *world, document_t **ret_document, error_t *err) {
+    request_t request = world_request(world);
+    CLEANUP(document_destroy_p) document_t *document = NULL;
+    TRY(request_write(&request, &document, err));
+    TRY(document_sign(document, &secrets[AGENT_A], err));
+    *ret_document = TAKE(document);
+    return STATUS_OK;
+}
+
 status_t world_write_ticket(world_t *world, error_t *err) {
     static const digest_t NONE = {0};
     if (digest_equal(&world->parts.order, &NONE)) {
@@ -386,7 +411,25 @@ status_t world_write_ticket(world_t *world, error_t *err) {
     return ticket_encode(&world->parts, &world->ticket, err);
 }
 
-static status_t verify_ticket(world_t *world, error_t *err) {
+status_t world_say(world_t *world, const saying_t *saying, error_t *err) {
+    size_t place = world->parts.statement_count;
+    INVARIANT(place < STATEMENTS);
+    result_t result = world->results[saying->agent];
+    result.issued_us = saying->issued_us;
+    result.entries = &saying->entry;
+    result.entry_count = 1;
+    document_t **document = &world->said[place];
+    signers_t signer = {.keys = {world->result_signers[saying->agent]}, .count = 1};
+    TRY(result_write(&result, document, err));
+    TRY(world_sign(*document, &signer, err));
+    world->statements[place] =
+        (ticket_statement_t){world->card_documents[saying->agent], *document};
+    world->parts.statement_count++;
+    buffer_clear(&world->ticket);
+    return ticket_encode(&world->parts, &world->ticket, err);
+}
+
+status_t world_verify_ticket(world_t *world, error_t *err) {
     ticket_claim_t claim = {
         .wave = world->opens, .bytes = world->ticket.data, .size = world->ticket.size};
     ticket_verdict_t verdict;
@@ -396,7 +439,7 @@ static status_t verify_ticket(world_t *world, error_t *err) {
 status_t world_open_wave(world_t *world, error_t *err) {
     TRY(world_verify(world, err));
     TRY(world_write_ticket(world, err));
-    return verify_ticket(world, err);
+    return world_verify_ticket(world, err);
 }
 
 status_t world_write_approval(world_t *world, error_t *err) {
@@ -414,5 +457,5 @@ status_t world_write_approval(world_t *world, error_t *err) {
 status_t world_approve_wave(world_t *world, error_t *err) {
     TRY(world_verify(world, err));
     TRY(world_write_approval(world, err));
-    return verify_ticket(world, err);
+    return world_verify_ticket(world, err);
 }

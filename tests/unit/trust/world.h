@@ -7,6 +7,7 @@
 #define DROVER_TESTS_TRUST_WORLD_H
 
 #include "common/trust/checks.h"
+#include "common/trust/request.h"
 #include "common/trust/ticket.h"
 #include "common/trust/trust_file.h"
 
@@ -49,7 +50,7 @@ typedef enum which {
     KEYS
 } which_t;
 
-enum { WAVES = 2, WAVE_0 = 3, WAVE_1 = 5, GRANTS = 4, SIGNERS = 8, THRESHOLDS = 8 };
+enum { WAVES = 2, WAVE_0 = 3, WAVE_1 = 5, GRANTS = 4, SIGNERS = 8, THRESHOLDS = 8, STATEMENTS = 6 };
 #define NOW_US (INT64_C(1800000000) * 1000 * 1000)
 #define CLUSTER_A UINT64_C(7001)
 #define CLUSTER_B UINT64_C(7002)
@@ -97,7 +98,8 @@ typedef struct world {
     document_t *result_documents[2];
     buffer_t ticket;
     ticket_parts_t parts;
-    ticket_statement_t statements[4];
+    ticket_statement_t statements[STATEMENTS];
+    document_t *said[STATEMENTS]; /* those that world_say added */
     uint32_t opens;
 
     order_t plan_approval;
@@ -138,8 +140,19 @@ status_t world_admit(world_t *world, error_t *err);
 leaves_t world_leaves(const world_t *world, uint32_t wave);
 
 status_t world_write_card(world_t *world, int index, document_t **ret_document, error_t *err);
+/* What agent 1 asked for, before it had its card. */
+request_t world_request(const world_t *world);
+status_t world_write_request(const world_t *world, document_t **ret_document, error_t *err);
 status_t world_write_ticket(world_t *world, error_t *err);
+/* Add a statement of an agent (0, 1) about one tenant to the ticket that was written. */
+typedef struct saying {
+    int agent;
+    result_entry_t entry;
+    int64_t issued_us;
+} saying_t;
+status_t world_say(world_t *world, const saying_t *saying, error_t *err);
 status_t world_write_approval(world_t *world, error_t *err);
+status_t world_verify_ticket(world_t *world, error_t *err);
 /* Order, cards, results, ticket, and verify it. */
 status_t world_open_wave(world_t *world, error_t *err);
 /* The same by an approval. */

@@ -24,6 +24,13 @@ void pair_on_message(void *context, const listener_message_t *message) {
     server->last_current = message->current;
     server->last_route = message->route;
     error_t err;
+    envelope_t envelope;
+    if (server->keep != DROVER__KIND__KIND_NONE &&
+        codec_open(message->bytes, message->size, PARTY_AGENT, &envelope, &err) == STATUS_OK &&
+        envelope.kind->kind == server->keep) {
+        buffer_clear(&server->kept);
+        buffer_append(&server->kept, message->bytes, message->size);
+    }
     if (server->claims) {
         assert_int_equal(
             listener_claim(server->listener, &message->peer->key, &message->route, &err),
@@ -97,6 +104,7 @@ int pair_stop_server(void **state) {
     listener_destroy(&server->listener);
     zap_destroy(&server->zap);
     zloop_destroy(&server->loop);
+    buffer_free(&server->kept);
     free(server);
     return 0;
 }

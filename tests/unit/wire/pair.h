@@ -6,6 +6,7 @@
 #define DROVER_TESTS_WIRE_PAIR_H
 
 #include "common/base/clock.h"
+#include "common/wire/codec.h"
 #include "common/wire/dialer.h"
 #include "common/wire/listener.h"
 
@@ -30,8 +31,10 @@ typedef struct server {
     zap_t *zap;
     listener_t *listener;
     keys_t keys;
-    bool claims; /* claim the connection of each message, as on a hello */
-    bool mute;   /* answer nothing */
+    bool claims;       /* claim the connection of each message, as on a hello */
+    bool mute;         /* answer nothing */
+    Drover__Kind keep; /* kind of messages of which the last one is kept; NONE: none is */
+    buffer_t kept;
     size_t received;
     size_t drained;
     size_t events[LISTENER_EVENT_COUNT];

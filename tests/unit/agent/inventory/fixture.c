@@ -42,10 +42,10 @@ void bench_start(bench_t *bench, const char *cluster_yaml) {
     assert_non_null(mkdtemp(bench->folder));
     buffer_format(&yaml,
                   "name: agent\ncoordinator:\n  address: tcp://coordinator:7707\n"
-                  "  curve: \"%s\"\n  sign: %s\nkeys: {sign: a.key, curve: c.key}\n"
-                  "release_keys: [%s]\nstate: %s\ninventory_refresh: 60s\nclusters:\n"
+                  "  curve: \"%s\"\nkeys: {sign: a.key, curve: c.key}\n"
+                  "trust: {root: r}\nstate: %s\ninventory_refresh: 60s\nclusters:\n"
                   "  - name: one\n%s",
-                  CURVE_A, HEX_A, HEX_A, bench->folder, cluster_yaml);
+                  CURVE_A, bench->folder, cluster_yaml);
     yaml_text_t text = text_of(buffer_string(&yaml));
     must(agent_config_parse(&text, NULL, &bench->config, &err), &err);
     begin(bench);

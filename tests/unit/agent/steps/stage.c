@@ -43,12 +43,12 @@ void stage_start(stage_t *stage, const char *migrations) {
     char text[2048];
     (void)snprintf(text, sizeof text,
                    "name: here\n"
-                   "coordinator: {address: 'tcp://127.0.0.1:1', curve: '%s', sign: %064d}\n"
-                   "keys: {sign: a, curve: b}\nrelease_keys: [%064d]\nstate: s\n"
+                   "coordinator: {address: 'tcp://127.0.0.1:1', curve: '%s'}\n"
+                   "keys: {sign: a, curve: b}\ntrust: {root: r}\nstate: s\n"
                    "clusters:\n"
                    "  - name: one\n    connection: {host: '%s', user: drover}\n"
                    "    roles: {owner: owner}\n    tenants: {pattern: '*'}\n",
-                   "0000000000000000000000000000000000000000", 1, 2, stage->scratch.folder);
+                   "0000000000000000000000000000000000000000", stage->scratch.folder);
     yaml_text_t yaml = {.name = "agent.yaml", .bytes = text, .size = strlen(text)};
     if (agent_config_parse(&yaml, NULL, &stage->config, &err) != STATUS_OK) {
         error_print(&err, "stage");

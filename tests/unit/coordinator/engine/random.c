@@ -2,9 +2,9 @@
  * random.c: 2,000 random histories over three rollouts of three waves with 30 tasks, two agents and
  * three clusters. Each is played from a seed, so that a failure is played again; DROVER_SEED plays
  * one alone. After every event: counters equal a recount; nothing is sent from a wave that is not
- * open or a rollout that does not run; an attempt is handed out once; a finished rollout has
- * nothing in hand; failures exceed the budget only by what was in hand. When the faults stop, every
- * rollout comes to an end.
+ * open or a rollout that does not run; a wave opens by its ticket where it needs one; an attempt is
+ * handed out once; a finished rollout has nothing in hand; failures exceed the budget only by what
+ * was in hand. When the faults stop, every rollout comes to an end.
  */
 #include "tests/unit/coordinator/engine/stage.h"
 
@@ -35,7 +35,8 @@ static void begin(history_t *history, uint32_t seed) {
                                .unreachable = (unreachable_policy_t)chance(history, 3),
                                .attempts = 1 + chance(history, 3),
                                .clusters = CLUSTERS,
-                               .wave_count = 3};
+                               .wave_count = 3,
+                               .ticketed = chance(history, 2) == 0};
         const uint32_t counts[3] = {4, 10, 16};
         for (uint32_t w = 0; w < 3; w++) {
             plan.waves[w] = (wave_plan_t){.count = counts[w],
@@ -43,7 +44,8 @@ static void begin(history_t *history, uint32_t seed) {
                                           .per_cluster = chance(history, 4),
                                           .on_failure = (failure_policy_t)chance(history, 3),
                                           .budget = chance(history, 3),
-                                          .soak_us = SECONDS(20) * chance(history, 2)};
+                                          .soak_us = SECONDS(20) * chance(history, 2),
+                                          .approved = chance(history, 3) == 0};
         }
         history->rollouts[r] = stage_adopt(&history->stage, stage_plan(&plan));
         assert_int_equal(history->rollouts[r]->task_count, TASKS);
@@ -86,7 +88,7 @@ static void judge_wave(const rollout_t *rollout, const wave_t *wave) {
         assert_int_equal(wave->settled, wave->count);
     }
     for (uint32_t i = wave->first; i < wave->first + wave->count; i++) {
-        if (wave->state == WAVE_PENDING) {
+        if (wave->state == WAVE_PENDING || wave->state == WAVE_AWAITING) {
             assert_int_equal((int)rollout->tasks[i].state, TASK_PENDING);
         }
     }
@@ -109,9 +111,13 @@ static void judge(history_t *history, event_kind_t kind) {
         if (rollout->state == ROLLOUT_RUNNING) {
             /* it is never left where nobody would move it */
             wave_state_t wave = rollout->waves[rollout->current_wave].state;
-            assert_true(wave == WAVE_OPEN || wave == WAVE_SOAKING);
+            assert_true(wave == WAVE_OPEN || wave == WAVE_SOAKING || wave == WAVE_AWAITING);
         }
         for (uint32_t w = 0; w < rollout->wave_count; w++) {
+            if (rollout->waves[w].state == WAVE_AWAITING) { /* only where a ticket is its way */
+                assert_true(rollout->ticketed && w == rollout->current_wave);
+                assert_true(w > 0 || rollout->waves[w].needs_approval);
+            }
             judge_wave(rollout, &rollout->waves[w]);
         }
     }
@@ -270,6 +276,26 @@ static void answer_reverts(history_t *history, bool always) {
     }
 }
 
+/* What the caller does with EFFECT_TICKET, and results that come when nobody waits for them. */
+static void answer_tickets(history_t *history, bool always) {
+    stage_t *stage = &history->stage;
+    for (uint32_t r = 0; r < ROLLOUTS; r++) {
+        const rollout_t *rollout = history->rollouts[r];
+        uint32_t wave = chance(history, 4) == 0 ? chance(history, 3) : rollout->current_wave;
+        bool awaits = rollout->waves[wave].state == WAVE_AWAITING;
+        if (chance(history, 4) == 0) {
+            stage_ask(stage, EVENT_EVIDENCE, rollout);
+        }
+        if (always || chance(history, 3) == 0) {
+            stage_ticket(stage, rollout, wave);
+            assert_false(awaits && rollout->waves[wave].state == WAVE_AWAITING);
+        } else {
+            stage_deny(stage, rollout, wave, "no result yet");
+        }
+        judge(history, EVENT_TICKET);
+    }
+}
+
 static bool all_over(const history_t *history) {
     bool over = true;
     for (uint32_t r = 0; r < ROLLOUTS; r++) {
@@ -303,6 +329,7 @@ static void come_to_an_end(history_t *history) {
         stage_tick(stage, 20, 2);
         judge(history, EVENT_TICK);
         answer_reverts(history, true);
+        answer_tickets(history, true);
     }
     assert_true(all_over(history));
 }
@@ -315,6 +342,7 @@ static uint64_t play_history(uint32_t seed) {
         event_kind_t kind = play(&history);
         judge(&history, kind);
         answer_reverts(&history, false);
+        answer_tickets(&history, false);
         watch_budgets(&history, watch);
     }
     come_to_an_end(&history);

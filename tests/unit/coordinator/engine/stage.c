@@ -61,7 +61,8 @@ static void plan_wave(rollout_t *rollout, uint32_t number, const wave_plan_t *pl
                      .max_parallel_per_cluster = plan->per_cluster,
                      .on_failure = plan->on_failure,
                      .budget = plan->budget,
-                     .soak_for_us = plan->soak_us};
+                     .soak_for_us = plan->soak_us,
+                     .needs_approval = plan->approved};
     rollout->task_count += plan->count;
 }
 
@@ -71,6 +72,7 @@ rollout_t *stage_plan(const rollout_plan_t *plan) {
     rollout->id = stage_id(ID_ROLLOUT, plan->number);
     rollout->kind = plan->kind != 0 ? plan->kind : KIND_FORWARD;
     rollout->unreachable = plan->unreachable;
+    rollout->ticketed = plan->ticketed;
     rollout->attempts = plan->attempts != 0 ? plan->attempts : 2;
     rollout->wave_count = plan->wave_count != 0 ? plan->wave_count : 1;
     rollout->waves = calloc(rollout->wave_count, sizeof *rollout->waves);
@@ -183,6 +185,16 @@ void stage_retry(stage_t *stage, const rollout_t *rollout, uint32_t task) {
     stage_step(stage, &event);
 }
 
+void stage_ticket(stage_t *stage, const rollout_t *rollout, uint32_t wave) {
+    stage_step(stage, &(event_t){.kind = EVENT_TICKET, .rollout = rollout->id, .wave = wave});
+}
+
+void stage_deny(stage_t *stage, const rollout_t *rollout, uint32_t wave, const char *words) {
+    stage_step(
+        stage,
+        &(event_t){.kind = EVENT_UNTICKETED, .rollout = rollout->id, .wave = wave, .words = words});
+}
+
 void stage_seen(stage_t *stage, sight_t sight) {
     stage_step(stage, &(event_t){.kind = EVENT_SEEN,
                                  .agent = stage_agent(sight.agent),
@@ -208,18 +220,24 @@ void stage_tick(stage_t *stage, int64_t seconds, uint32_t alive_agents) {
     stage_step(stage, &(event_t){.kind = EVENT_TICK});
 }
 
-size_t stage_room(stage_t *stage, uint32_t agent, uint32_t room) {
+size_t stage_room_held(stage_t *stage, const stage_held_t *held) {
     ident_t fresh[STAGE_ROOM];
-    assert_true(room <= STAGE_ROOM);
-    for (uint32_t i = 0; i < room; i++) {
+    assert_true(held->room <= STAGE_ROOM);
+    for (uint32_t i = 0; i < held->room; i++) {
         fresh[i] = stage_id(ID_ATTEMPT, ++stage->fresh);
     }
     stage_step(stage, &(event_t){.kind = EVENT_ROOM,
-                                 .agent = stage_agent(agent),
-                                 .room = room,
+                                 .agent = stage_agent(held->agent),
+                                 .room = held->room,
+                                 .held = {.applications = &held->application,
+                                          .count = held->application != NULL},
                                  .fresh = fresh,
-                                 .fresh_count = room});
+                                 .fresh_count = held->room});
     return stage_count(stage, EFFECT_SEND_JOB);
+}
+
+size_t stage_room(stage_t *stage, uint32_t agent, uint32_t room) {
+    return stage_room_held(stage, &(stage_held_t){.agent = agent, .room = room});
 }
 
 void stage_in_hand(stage_t *stage, uint32_t agent, const rollout_t *rollout, task_range_t range) {
@@ -311,8 +329,8 @@ void stage_check(stage_t *stage) {
 }
 
 case_list_fn *const *stage_case_lists(size_t *ret_count) {
-    static case_list_fn *const LISTS[] = {cases_rollout, cases_retry,    cases_task,
-                                          cases_lease,   cases_dispatch, cases_row};
+    static case_list_fn *const LISTS[] = {cases_rollout,  cases_retry, cases_task,  cases_lease,
+                                          cases_dispatch, cases_row,   cases_ticket};
     *ret_count = sizeof LISTS / sizeof LISTS[0];
     return LISTS;
 }

@@ -36,6 +36,7 @@ typedef struct wave_plan {
     failure_policy_t on_failure;
     uint32_t budget;
     int64_t soak_us;
+    bool approved; /* opens by an approval only */
 } wave_plan_t;
 
 typedef struct rollout_plan {
@@ -46,6 +47,7 @@ typedef struct rollout_plan {
     uint32_t clusters; /* tasks go round; 0: 1 */
     wave_plan_t waves[STAGE_WAVES];
     uint32_t wave_count; /* 0: 1 */
+    bool ticketed;
 } rollout_plan_t;
 
 void stage_open(stage_t *stage);
@@ -67,6 +69,9 @@ agent_key_t stage_agent(uint32_t number);
 void stage_step(stage_t *stage, event_t *event);
 void stage_ask(stage_t *stage, event_kind_t kind, const rollout_t *rollout);
 void stage_retry(stage_t *stage, const rollout_t *rollout, uint32_t task);
+/* The answer to EFFECT_TICKET: the wave opens, or words say why not. */
+void stage_ticket(stage_t *stage, const rollout_t *rollout, uint32_t wave);
+void stage_deny(stage_t *stage, const rollout_t *rollout, uint32_t wave, const char *words);
 typedef struct sight {
     uint32_t agent;
     uint32_t cluster;
@@ -80,6 +85,13 @@ void stage_goodbye(stage_t *stage, uint32_t agent);
 void stage_tick(stage_t *stage, int64_t seconds, uint32_t alive_agents);
 /* The agent asks for so many jobs; answers how many were sent. */
 size_t stage_room(stage_t *stage, uint32_t agent, uint32_t room);
+/* The same while an application is held; "": all. */
+typedef struct stage_held {
+    uint32_t agent;
+    uint32_t room;
+    const char *application;
+} stage_held_t;
+size_t stage_room_held(stage_t *stage, const stage_held_t *held);
 /* The agent says hello with the attempts of the tasks [first, first + count) in hand. */
 typedef struct task_range {
     uint32_t first;
@@ -117,6 +129,7 @@ case_list_t cases_task(void);
 case_list_t cases_lease(void);
 case_list_t cases_dispatch(void);
 case_list_t cases_row(void);
+case_list_t cases_ticket(void);
 
 /* All of them, a list of each file; ret_count says how many lists. */
 typedef case_list_t case_list_fn(void);

@@ -227,6 +227,30 @@ static void test_chunk_past_its_total_is_refused(void **state) {
                         error_code_text(ERROR_BOUND));
 }
 
+/* Whoever only reads, or has another application, puts nothing on the coordinator's disk. */
+static void test_who_may_push(void **state) {
+    static const trust_grant_t VIEWER = {ROLE_VIEWER, "", "", "", NULL};
+    static const trust_grant_t OTHER = {ROLE_OPERATOR, "other", "", "", NULL};
+    world_t *world = *state;
+    CLEANUP(bundle_destroy_p) bundle_t *bundle = make_bundle(world, "one", false);
+    char command[256];
+    actor_dial(&world->operator);
+    world->fleet.operator_grant = &VIEWER;
+    fleet_publish(world);
+    const Drover__Answer *answer = put(world, bundle, 0, 10);
+    assert_string_equal(answer->code, error_code_text(ERROR_TRUST_KEY));
+    assert_non_null(strstr(answer->message, "needs the role operator"));
+    (void)snprintf(command, sizeof command, "test -z \"$(ls %s)\"", world->bundles);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(audit_count(world, "bundle.push"), 0);
+    world->fleet.operator_grant = &OTHER;
+    fleet_publish(world);
+    answer = push(world, bundle);
+    assert_string_equal(answer->code, error_code_text(ERROR_TRUST_KEY));
+    assert_non_null(strstr(answer->message, "for application shop"));
+    assert_false(is_known(world, bundle));
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, world_set_up, world_tear_down)
 
 int main(void) {
@@ -237,6 +261,7 @@ int main(void) {
         TEST(test_edited_file_is_refused_with_both_digests),
         TEST(test_wrong_bytes_are_refused),
         TEST(test_chunk_past_its_total_is_refused),
+        TEST(test_who_may_push),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

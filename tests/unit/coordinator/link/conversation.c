@@ -311,7 +311,8 @@ static void test_failed_transaction_changes_nothing_and_asks_for_hello(void **st
     rollout_t *rollout = stored_rollout(world);
     assert_int_equal(rollout->state, ROLLOUT_RUNNING);
     rollout_destroy(&rollout);
-    /* the engine is the store's again */
+    /* the engine is the store's again, and what was published is not */
+    assert_int_equal(keeper_view(world->keeper, 1).trust->version, 1);
     assert_int_equal(engine_rollout_at(*hub_engine(world->hub), 0)->state, ROLLOUT_RUNNING);
     say_beat(&world->a, 3, 1);
     const Drover__Refused *refused =

@@ -9,13 +9,28 @@ enum { DEADLINE_S = 30, POLL_MS = 2, TICK_MS = 50 };
 
 /* ------------------------------------------------------------------ a service of the test's own */
 
-static rollout_t *make_rollout(world_t *world) {
+static void fill_waves(const world_t *world, rollout_t *rollout) {
+    uint32_t each = TENANTS / rollout->wave_count;
+    for (uint32_t w = 0; w < rollout->wave_count; w++) {
+        rollout->waves[w] = (wave_t){.name = strdup(w == 0 ? "all" : "rest"),
+                                     .first = w * each,
+                                     .count = each,
+                                     .canary = true,
+                                     .on_failure = ON_FAILURE_ROLLBACK_WAVE,
+                                     .budget = world->fleet.budget,
+                                     .needs_approval = w > 0 && world->fleet.needs_approval,
+                                     .max_parallel = 1};
+    }
+}
+
+static rollout_t *make_rollout(world_t *world, rollout_kind_t kind) {
+    bool back = kind == KIND_UNDO;
     rollout_t *rollout = calloc(1, sizeof *rollout);
     *rollout = (rollout_t){.id = random_ident(),
                            .name = strdup("release"),
-                           .kind = KIND_FORWARD,
+                           .kind = kind,
                            .application = strdup("shop"),
-                           .target_position = 2,
+                           .target_position = back ? 1 : 2,
                            .target_version = strdup("V002"),
                            .state = ROLLOUT_PLANNED,
                            .attempts = 2,
@@ -24,27 +39,43 @@ static rollout_t *make_rollout(world_t *world) {
                            .spec = strdup("{}"),
                            .actor = strdup("op"),
                            .created_us = clock_wall_us(),
-                           .wave_count = 1,
+                           .wave_count = world->waves != 0 ? world->waves : 1,
                            .task_count = TENANTS};
-    rollout->waves = calloc(1, sizeof *rollout->waves);
+    rollout->waves = calloc(rollout->wave_count, sizeof *rollout->waves);
     rollout->tasks = calloc(TENANTS, sizeof *rollout->tasks);
-    rollout->waves[0] = (wave_t){.name = strdup("all"),
-                                 .count = TENANTS,
-                                 .canary = true,
-                                 .on_failure = ON_FAILURE_ROLLBACK_WAVE,
-                                 .max_parallel = 1};
+    fill_waves(world, rollout);
     for (uint32_t i = 0; i < TENANTS; i++) {
         rollout->tasks[i] = (task_t){.job = random_ident(),
-                                     .tenant = tenant_id(i),
+                                     .tenant = tenant_id(world->backwards ? TENANTS - 1 - i : i),
                                      .tenant_name = strdup("acme"),
                                      .system_identifier = CLUSTER,
                                      .database = strdup("db"),
+                                     .wave = i / rollout->waves[0].count,
                                      .ordinal = i,
-                                     .from_position = 1,
-                                     .position = 1};
+                                     .from_position = back ? 2 : 1,
+                                     .to_position = back ? 1 : 2,
+                                     .position = back ? 2 : 1};
+        if ((world->passed_over >> i & 1) != 0) {
+            rollout->tasks[i].state = TASK_NOT_NEEDED;
+            rollout->tasks[i].finished_us = rollout->created_us;
+        }
+    }
+    return rollout;
+}
+
+/* As the service takes a failed wave back: under the order that the rollout had. */
+static status_t start(world_t *world, rollout_kind_t kind, error_t *err) {
+    rollout_t *rollout = make_rollout(world, kind);
+    if (kind == KIND_UNDO) {
+        rollout->parent = world->rollout;
+        rollout->order_digest = world->fleet.order;
+    } else {
+        fleet_order(world, rollout);
     }
     world->rollout = rollout->id;
-    return rollout;
+    TRY(store_rollout_insert(world->store, rollout, err));
+    assert_non_null(engine_adopt(*hub_engine(world->hub), &rollout));
+    return STATUS_OK;
 }
 
 static status_t ask_engine(world_t *world, event_kind_t kind, const service_question_t *question,
@@ -61,17 +92,22 @@ static status_t answer(void *context, const service_question_t *question,
                        service_answer_t *ret_answer, effects_t *effects, error_t *err) {
     world_t *world = context;
     ret_answer->document = strdup("{\"ok\": true}");
-    if (strcmp(question->verb, "start") == 0) {
-        rollout_t *rollout = make_rollout(world);
-        TRY(store_rollout_insert(world->store, rollout, err));
-        assert_non_null(engine_adopt(*hub_engine(world->hub), &rollout));
-        return ask_engine(world, EVENT_START, question, effects);
-    }
-    if (strcmp(question->verb, "stop") == 0) {
-        return ask_engine(world, EVENT_STOP, question, effects);
+    static const struct {
+        const char *verb;
+        event_kind_t event;
+    } ASKED[] = {{"start", EVENT_START},      {"undo", EVENT_START},    {"stop", EVENT_STOP},
+                 {"approve", EVENT_EVIDENCE}, {"resume", EVENT_RESUME}, {"retry", EVENT_RETRY}};
+    for (size_t i = 0; i < sizeof ASKED / sizeof ASKED[0]; i++) {
+        if (strcmp(question->verb, ASKED[i].verb) == 0) {
+            if (ASKED[i].event == EVENT_START) {
+                TRY(start(world, i == 0 ? KIND_FORWARD : KIND_UNDO, err));
+            }
+            return ask_engine(world, ASKED[i].event, question, effects);
+        }
     }
     if (strcmp(question->verb, "break") == 0) {
         (void)ask_engine(world, EVENT_STOP, question, effects);
+        fleet_publish(world);
         free(ret_answer->document);
         ret_answer->document = NULL;
         return error_set(err, ERROR_STORE, "broken on purpose");
@@ -132,17 +168,17 @@ static int on_tick(zloop_t *loop, int timer, void *context) {
     return 0;
 }
 
-static void enroll(world_t *world) {
+void world_enroll(world_t *world, size_t count) {
     zap_peer_t peers[3] = {0};
-    const actor_t *actors[] = {&world->a, &world->b, &world->operator};
-    for (size_t i = 0; i < 3; i++) {
+    const actor_t *actors[] = {&world->operator, & world->a, &world->b};
+    for (size_t i = 0; i < count; i++) {
         peers[i].key = actors[i]->key;
         peers[i].sign = actors[i]->sign;
         peers[i].party = actors[i]->party;
         (void)snprintf(peers[i].name, sizeof peers[i].name, "%s", actors[i]->name);
     }
     error_t err = {0};
-    must(zap_set_peers(world->zap, peers, 3, &err), &err);
+    must(zap_set_peers(world->zap, peers, count, &err), &err);
 }
 
 void world_start(world_t *world) {
@@ -153,10 +189,16 @@ void world_start(world_t *world) {
                              .now_us = clock_wall_us()};
     must(store_open(&store, &world->store, &err), &err);
     must(store_start(world->store, &world->identity, &err), &err);
+    keeper_options_t keeper = {
+        .root = world->fleet.pin, .environment = "", .order_life_us = TRUST_DAY_US};
+    must(store_begin(world->store, &err), &err);
+    must(keeper_new(world->store, &keeper, clock_wall_us(), &world->keeper, &err), &err);
+    must(store_commit(world->store, &err), &err);
     hub_options_t hub = {.config = &world->config,
                          .store = world->store,
                          .identity = world->identity,
-                         .sign = &world->secret};
+                         .sign = &world->secret,
+                         .keeper = world->keeper};
     must(hub_new(&hub, &world->hub, &err), &err);
     hub_service_t service = {
         .context = world, .answer = answer, .free_answer = free_answer, .roll_back = roll_back};
@@ -175,6 +217,7 @@ void world_stop(world_t *world) {
     (void)zloop_timer_end(world->loop, world->timer);
     listener_destroy(&world->listener);
     hub_destroy(&world->hub);
+    keeper_destroy(&world->keeper);
     store_destroy(&world->store);
 }
 
@@ -211,8 +254,11 @@ int world_set_up(void **state) {
     make_actor(world, &world->operator, "op", PARTY_OPERATOR);
     world->loop = zloop_new();
     must(zap_new(world->loop, NULL, NULL, &world->zap, &err), &err);
-    enroll(world);
+    world_enroll(world, 3);
+    fleet_open(world);
     world_start(world);
+    fleet_card(world, &world->a, ENROLMENT_ACCEPTED);
+    fleet_card(world, &world->b, ENROLMENT_ACCEPTED);
     *state = world;
     return 0;
 }
@@ -232,6 +278,7 @@ int world_tear_down(void **state) {
     world_stop(world);
     zap_destroy(&world->zap);
     zloop_destroy(&world->loop);
+    fleet_close(world);
     int answered = nftw(world->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     free(world);
     return answered;
@@ -348,6 +395,7 @@ Drover__Hello hello_of(actor_t *actor) {
     hello.state = field_of_ident(&actor->state);
     hello.wall_us = clock_wall_us();
     hello.last_report = actor->reported;
+    hello.trust_version = actor->trust_version;
     return hello;
 }
 
@@ -414,10 +462,20 @@ Drover__Report report_of(actor_t *actor, Drover__Step step, Drover__Outcome outc
 }
 
 void say_report(actor_t *actor, Drover__Report *report) {
+    say_report_and_result(actor, report, NULL);
+}
+
+void say_report_and_result(actor_t *actor, Drover__Report *report, const buffer_t *result) {
     Drover__Reports reports = DROVER__REPORTS__INIT;
+    ProtobufCBinaryData results[1];
     reports.state = field_of_ident(&actor->state);
     reports.n_reports = 1;
     reports.reports = &report;
+    if (result != NULL) {
+        results[0] = field_of_bytes(result->data, result->size);
+        reports.n_results = 1;
+        reports.results = results;
+    }
     size_t before = actor->count[DROVER__KIND__KIND_REPORTS_ACK];
     actor_send(actor, DROVER__KIND__KIND_REPORTS, &reports.base);
     (void)await_message(actor, DROVER__KIND__KIND_REPORTS_ACK, before + 1);

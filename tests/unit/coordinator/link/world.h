@@ -18,13 +18,12 @@
 #include "coordinator/store/store_rollout.h"
 #include "coordinator/store/store_tenant.h"
 #include "tests/unit/base/cmocka_all.h"
+#include "tests/unit/coordinator/link/fleet.h"
 
 enum { KINDS = 40, TENANTS = 4, CLUSTER = 77 };
 
-typedef struct world world_t;
-
 /* A scripted peer. */
-typedef struct actor {
+struct actor {
     world_t *world;
     const char *name;
     party_t party;
@@ -40,9 +39,16 @@ typedef struct actor {
     ident_t attempt; /* of the job that came last */
     ident_t job;
     uint64_t reported;
-} actor_t;
+    int64_t trust_version; /* that its hello tells */
+};
 
 struct world {
+    fleet_t fleet;
+    keeper_t *keeper;
+    /* of the next rollout */
+    uint32_t waves;       /* which share its tenants; 0: 1 */
+    uint32_t passed_over; /* bits of tasks for which its plan found nothing to do */
+    bool backwards;       /* its tasks do not ascend by tenant */
     char folder[32];
     char catalog[64];
     char bundles[64];
@@ -62,7 +68,7 @@ struct world {
     actor_t a; /* agents */
     actor_t b;
     actor_t operator;
-    ident_t rollout;
+    ident_t rollout;  /* that was started last */
     size_t rollbacks; /* times that the hub asked for one */
     bool rollbacks_refused;
     bool rollbacks_break;
@@ -75,6 +81,9 @@ int world_tear_down(void **state);
 /* End the coordinator as a process would, and start it on the same catalog and port. */
 void world_stop(world_t *world);
 void world_start(world_t *world);
+
+/* Set the table of keys anew: the operator, agent a, agent b, as many of them as count says. */
+void world_enroll(world_t *world, size_t count);
 
 void actor_dial(actor_t *actor);
 void actor_hang_up(actor_t *actor);
@@ -95,9 +104,13 @@ void say_beat(actor_t *actor, uint32_t room, uint32_t in_hand);
 void say_inventory(actor_t *actor); /* TENANTS of them, and wait for the ack */
 Drover__Report report_of(actor_t *actor, Drover__Step step, Drover__Outcome outcome, bool final);
 void say_report(actor_t *actor, Drover__Report *report);
+/* The same beside a signed result. */
+void say_report_and_result(actor_t *actor, Drover__Report *report, const buffer_t *result);
 
-/* Ask as the operator. The world's service knows: start (rollout of TENANTS tasks), stop, break
- * (an error after changing the engine), refuse. Waits for the answer. */
+/* Ask as the operator. The world's service knows: start (rollout of TENANTS tasks under an order),
+ * undo (of what that one's first wave did, under the same order), stop, approve (the approval is in
+ * the catalog), resume, retry, break (an error after changing the engine and publishing a trust
+ * file), refuse. Waits for the answer. */
 const Drover__Answer *ask(world_t *world, const char *verb);
 
 /* Read the catalog. */

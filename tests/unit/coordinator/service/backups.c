@@ -97,19 +97,19 @@ static void backups_are_listed(void **state) {
 static void a_backup_is_checked_and_used(void **state) {
     world_t *w = *state;
     world_put_many(w, 2, 5);
-    put_backup(w, 1, "dump-1", "dump");
+    put_backup(w, 1, DUMP_1, "dump");
     put_backup(w, 2, "snap-1", "external");
-    ask(w, "backup.check", "{\"backup\":\"dump\"}");
+    ask(w, "backup.check", "{\"backup\":\"00000000\"}");
     rollout_t *rollout = world_rollout(w);
     assert_int_equal(rollout->kind, KIND_BACKUP_CHECK);
     assert_string_equal(rollout->trial_restore, "never");
-    assert_string_equal(rollout->tasks[0].reference, "dump-1");
+    assert_string_equal(rollout->tasks[0].reference, DUMP_1);
     world_work(w, NOTHING);
-    refused(w, "RESTORE_REFUSED", "backup.restore", "{\"backup\":\"dump-1\"}");
+    refused(w, "RESTORE_REFUSED", "backup.restore", "{\"backup\":\"" DUMP_1 "\"}");
     assert_non_null(strstr(w->answer.error.message, "1970-"));
     refused(w, "RECOVERY_POINT", "backup.restore",
             "{\"backup\":\"snap-1\",\"accept_data_loss\":true}");
-    ask(w, "backup.restore", "{\"backup\":\"dump-1\",\"accept_data_loss\":true}");
+    ask(w, "backup.restore", "{\"backup\":\"" DUMP_1 "\",\"accept_data_loss\":true}");
     rollout = world_rollout(w);
     assert_int_equal(rollout->kind, KIND_RESTORE);
     assert_int_equal(rollout->target_position, 3);
@@ -125,7 +125,7 @@ static void a_backup_is_checked_and_used(void **state) {
             "{\"select\":\"name=tenant00000\",\"to\":\"empty\",\"application\":\"shop\"}");
     assert_string_equal(text_of(plan, "refused.0.code"), "DRV-6011");
     refused(w, "TENANT_IN_ROLLOUT", "backup.restore",
-            "{\"backup\":\"dump-1\",\"application\":\"app\",\"accept_data_loss\":true}");
+            "{\"backup\":\"" DUMP_1 "\",\"application\":\"app\",\"accept_data_loss\":true}");
 }
 
 static void old_backups_are_pruned(void **state) {

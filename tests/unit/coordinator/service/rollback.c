@@ -224,12 +224,12 @@ static void a_restore_needs_a_backup_and_a_yes(void **state) {
     world_t *w = *state;
     world_put_many(w, 2, 3);
     ask(w, "rollout.start", "{\"spec\":\"%s\",\"name\":\"first\"}", SPEC);
-    put_backup(w, 1, "dump-1", 3); /* the second tenant's is not known to the catalog */
+    put_backup(w, 1, DUMP_1, 3); /* the second tenant's is not known to the catalog */
     world_work(w, NOTHING);
     json_t *plan = ask(w, "rollback.plan", "{\"rollout\":\"first\",\"method\":\"restore\"}");
     assert_string_equal(text_of(plan, "kind"), "restore");
     assert_int_equal(number_of(plan, "totals.work"), 1);
-    assert_string_equal(text_of(plan, "tenants.0.reference"), "dump-1");
+    assert_string_equal(text_of(plan, "tenants.0.reference"), DUMP_1);
     assert_string_equal(text_of(plan, "refused.0.code"), "DRV-4007");
     assert_true(number_of(plan, "data_loss.oldest_us") > 0);
     refused(w, "RESTORE_REFUSED", "rollback.start",
@@ -239,16 +239,16 @@ static void a_restore_needs_a_backup_and_a_yes(void **state) {
     rollout_t *back = world_rollout(w);
     assert_int_equal(back->kind, KIND_RESTORE);
     assert_true(back->accept_data_loss);
-    assert_string_equal(back->tasks[0].reference, "dump-1");
+    assert_string_equal(back->tasks[0].reference, DUMP_1);
     assert_int_equal(back->target_position, 3);
     plan = ask(w, "rollback.plan",
                "{\"select\":\"name=tenant00001\",\"to\":\"V003\",\"method\":\"restore\"}");
     assert_int_equal(number_of(plan, "totals.refused"), 1);
-    put_backup(w, 2, "dump-2", 3);
-    put_backup(w, 2, "dump-3", 4);
+    put_backup(w, 2, DUMP_2, 3);
+    put_backup(w, 2, DUMP_3, 4);
     plan = ask(w, "rollback.plan",
                "{\"select\":\"name=tenant00001\",\"to\":\"V003\",\"method\":\"restore\"}");
-    assert_string_equal(text_of(plan, "tenants.0.reference"), "dump-2");
+    assert_string_equal(text_of(plan, "tenants.0.reference"), DUMP_2);
 }
 
 static void a_wave_rolls_itself_back(void **state) {

@@ -15,12 +15,12 @@ static service_question_t order_of(uint32_t n, const char *verb, const char *arg
                                 .order = id_of(n),
                                 .actor = "ada",
                                 .origin = "10.0.0.1",
-                                .key = "aa",
+                                .key = signers_text(ADA),
                                 .payload = arguments,
                                 .payload_size = strlen(arguments),
                                 .signature = "bb",
-                                .now_us = 5000,
-                                .boot_us = 5000};
+                                .now_us = 1000500000,
+                                .boot_us = 1000500000};
 }
 
 static service_answer_t answer_to(world_t *w, const service_question_t *question) {
@@ -39,7 +39,8 @@ static service_answer_t answer_to(world_t *w, const service_question_t *question
 static void an_order_is_carried_out_once(void **state) {
     world_t *w = *state;
     world_put_many(w, 3, 0);
-    service_question_t question = order_of(1, "rollout.start", START);
+    char *start = world_signed(w, "rollout.start", START);
+    service_question_t question = order_of(1, "rollout.start", start);
     service_answer_t first = answer_to(w, &question);
     service_answer_t second = answer_to(w, &question);
     assert_non_null(first.document);
@@ -64,6 +65,7 @@ static void an_order_is_carried_out_once(void **state) {
     first = answer_to(w, &question);
     assert_int_equal(first.error.code, ERROR_INVALID);
     service_answer_free(&first);
+    free(start);
 }
 
 static void a_refused_order_stays_refused(void **state) {
@@ -116,7 +118,8 @@ static void bad_questions_are_refused(void **state) {
 static void too_many_rollouts_are_refused(void **state) {
     world_t *w = *state;
     service_destroy(&w->service);
-    w->service = service_new(w->store, &w->engine, &(service_options_t){.rollouts = 1});
+    w->service =
+        service_new(w->store, &w->engine, &(service_options_t){.keeper = w->keeper, .rollouts = 1});
     world_put(w, &(world_tenant_t){.n = 1, .name = "a", .position = 0});
     world_put(w, &(world_tenant_t){.n = 2, .name = "b", .position = 3});
     ask(w, "backup.create", "{\"tenant\":\"a\"}");
@@ -128,8 +131,9 @@ static void too_many_rollouts_are_refused(void **state) {
 static void a_broken_catalog_is_no_refusal(void **state) {
     world_t *w = *state;
     world_put_many(w, 3, 0);
+    char *start = world_signed(w, "rollout.start", START);
     catalog_exec(w, "DROP TABLE task");
-    service_question_t question = order_of(1, "rollout.start", START);
+    service_question_t question = order_of(1, "rollout.start", start);
     service_answer_t answer = {0};
     OK(w, store_begin(w->store, &w->err));
     assert_int_equal(service_answer(w->service, &question, &answer, &w->effects, &w->err),
@@ -138,6 +142,7 @@ static void a_broken_catalog_is_no_refusal(void **state) {
     assert_null(answer.document);
     store_rollback(w->store);
     effects_clear(&w->effects);
+    free(start);
 }
 
 static char *read_file(const char *path) {

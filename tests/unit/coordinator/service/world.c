@@ -1,6 +1,8 @@
 /* world.c: see world.h. */
 #include "tests/unit/coordinator/service/world.h"
 #include "common/migration/bundle.h"
+#include "coordinator/service/orders.h"
+#include "coordinator/service/start.h"
 #include "coordinator/store/store_agent.h"
 #include "coordinator/store/store_audit.h"
 #include "coordinator/store/store_bundle.h"
@@ -35,10 +37,29 @@ static void enroll(world_t *w) {
     commit(w);
 }
 
+static const engine_options_t OPTIONS = {
+    .lease_us = 30000000, .unreachable_us = 15000000, .retry = {.first_ms = 100, .most_ms = 1000}};
+
+void world_rules(world_t *w, const signers_rules_t *rules) {
+    service_destroy(&w->service);
+    keeper_destroy(&w->keeper);
+    catalog_exec(w, "DELETE FROM trust_file");
+    w->keeper = signers_keeper(w->store, w->folder, rules);
+    w->service = service_new(w->store, &w->engine, &(service_options_t){.keeper = w->keeper});
+}
+
+void world_restart(world_t *w) {
+    rollout_list_t open = {0};
+    engine_destroy(&w->engine);
+    w->engine = engine_new(&OPTIONS);
+    OK(w, store_rollout_load_open(w->store, &open, &w->err));
+    for (size_t i = 0; i < open.count; i++) {
+        assert_non_null(engine_adopt(w->engine, &open.rollouts[i]));
+    }
+    store_rollout_list_free(&open);
+}
+
 int world_set_up(void **state) {
-    static const engine_options_t OPTIONS = {.lease_us = 30000000,
-                                             .unreachable_us = 15000000,
-                                             .retry = {.first_ms = 100, .most_ms = 1000}};
     world_t *w = calloc(1, sizeof *w);
     if (w == NULL || catalog_set_up(w) != 0) {
         free(w);
@@ -46,7 +67,8 @@ int world_set_up(void **state) {
     }
     w->now_us = 1000000000;
     w->engine = engine_new(&OPTIONS);
-    w->service = service_new(w->store, &w->engine, &(service_options_t){0});
+    w->asker = ADA;
+    world_rules(w, &(signers_rules_t){0});
     enroll(w);
     (void)world_push(w, "migrations/example", "app");
     *state = w;
@@ -64,6 +86,7 @@ int world_tear_down(void **state) {
     forget_answer(w);
     effects_free(&w->effects);
     service_destroy(&w->service);
+    keeper_destroy(&w->keeper);
     engine_destroy(&w->engine);
     int answer = catalog_tear_down(w);
     free(w);
@@ -164,6 +187,32 @@ static void roll_back(world_t *w, const effect_t *effect) {
     engine_step(w->engine, &event, &w->effects);
 }
 
+static status_t note_accepted(void *context, const signed_order_row_t *row, error_t *err) {
+    bool *accepted = context;
+    (void)err;
+    *accepted = *accepted || row->accepted_us != 0;
+    return STATUS_OK;
+}
+
+/* What agents said of the wave before opens the next one, but where an approval is wanted. */
+static void find_ticket(world_t *w, const effect_t *effect) {
+    const rollout_t *rollout = effect->rollout;
+    signed_order_about_t about = {.subject = rollout->order_digest, .kind = ORDER_APPROVE_WAVE};
+    bool wanted = w->tickets_wait || rollout->waves[effect->wave].needs_approval;
+    bool opens = !wanted || orders_wave(rollout, effect->wave, &about.wave, &w->err) != STATUS_OK;
+    if (!opens) {
+        OK(w, store_signed_order_about(w->store, &about, note_accepted, &opens, &w->err));
+    }
+    event_t event = {.kind = opens ? EVENT_TICKET : EVENT_UNTICKETED,
+                     .rollout = rollout->id,
+                     .wave = effect->wave,
+                     .words = opens ? NULL : "nobody approved it",
+                     .now_us = w->now_us,
+                     .boot_us = w->now_us};
+    w->ticket_asked++;
+    engine_step(w->engine, &event, &w->effects);
+}
+
 /* What the program's loop does with effects. */
 static void carry_out(world_t *w) {
     for (size_t i = 0; i < w->effects.count; i++) {
@@ -183,6 +232,9 @@ static void carry_out(world_t *w) {
             break;
         case EFFECT_ROLL_BACK:
             roll_back(w, &effect);
+            break;
+        case EFFECT_TICKET:
+            find_ticket(w, &effect);
             break;
         case EFFECT_AUDIT:
         case EFFECT_SEND_JOB:
@@ -220,14 +272,17 @@ void world_check(world_t *w) {
     }
 }
 
-static void put_question(world_t *w, const char *verb, const char *arguments) {
+static void put_question(world_t *w, const char *verb, const char *given) {
+    char *arguments = w->by_hand ? NULL : world_signed(w, verb, given);
+    arguments = arguments != NULL ? arguments : strdup(given);
+    assert_non_null(arguments);
     ident_t order = id_of(50000 + ++w->orders);
     service_question_t question = {.verb = verb,
                                    .arguments = arguments,
                                    .order = order,
-                                   .actor = "ada",
+                                   .actor = signers_name(w->asker),
                                    .origin = "127.0.0.1",
-                                   .key = "aa",
+                                   .key = signers_text(w->asker),
                                    .payload = arguments,
                                    .payload_size = strlen(arguments),
                                    .signature = "bb",
@@ -243,6 +298,33 @@ static void put_question(world_t *w, const char *verb, const char *arguments) {
         w->document = json_loads(w->answer.document, JSON_REJECT_DUPLICATES, NULL);
         assert_non_null(w->document);
     }
+    free(arguments);
+}
+
+char *world_signed(world_t *w, const char *verb, const char *arguments) {
+    json_t *inner = start_verb_find(verb) != NULL ? json_loads(arguments, 0, NULL) : NULL;
+    char *order = NULL;
+    bool by_hand = w->by_hand;
+    if (!json_is_object(inner) || json_object_get(inner, "order") != NULL) {
+        json_decref(inner);
+        return strdup(arguments);
+    }
+    json_t *question = json_pack("{s:s,s:O}", "verb", verb, "arguments", inner);
+    char *text = json_dumps(question, JSON_COMPACT);
+    w->by_hand = true;
+    put_question(w, "order.draft", text);
+    w->by_hand = by_hand;
+    free(text);
+    const char *draft = json_string_value(json_object_get(w->document, "draft"));
+    if (draft != NULL && draft[0] != '\0') {
+        order = SIGNED(draft, w->asker);
+        json_object_set_new(inner, "order", json_string(order));
+        free(order);
+    }
+    text = json_dumps(inner, JSON_COMPACT);
+    json_decref(question);
+    json_decref(inner);
+    return text;
 }
 
 static char *formatted(const char *format, va_list values) {
@@ -419,7 +501,7 @@ static void report(world_t *w, rollout_t *rollout, task_t *task, const world_out
                             .has_position = true,
                             .position = target,
                             .touched = moves,
-                            .reference = rollout->kind == KIND_FORWARD ? "dump-1" : NULL};
+                            .reference = rollout->kind == KIND_FORWARD ? DUMP_1 : NULL};
     for (const world_outcome_t *o = outcomes; o != NULL && o->tenant != NULL; o++) {
         if (strcmp(o->tenant, task->tenant_name) == 0) {
             facts.event = o->event;

@@ -10,8 +10,14 @@
 #include "coordinator/store/store_rollout.h"
 #include "coordinator/store/store_tenant.h"
 #include "tests/unit/base/cmocka_all.h"
+#include "tests/unit/coordinator/service/signers.h"
 
 #include <jansson.h>
+
+/* What agents call the backups that they take: ids. */
+#define DUMP_1 "00000000-0000-4000-8000-0000000000d1"
+#define DUMP_2 "00000000-0000-4000-8000-0000000000d2"
+#define DUMP_3 "00000000-0000-4000-8000-0000000000d3"
 
 enum { CLUSTER = 42, OTHER_CLUSTER = 43, HEAD = 10 };
 
@@ -22,6 +28,11 @@ typedef struct world {
     error_t err;
     engine_t *engine;
     service_t *service;
+    keeper_t *keeper;
+    who_t asker;           /* who signs the questions, and the drafts of starts; ADA */
+    bool by_hand;          /* starts are asked as they are: nobody drafts and signs for them */
+    bool tickets_wait;     /* a later wave opens by an approval only */
+    uint32_t ticket_asked; /* so often */
     effects_t effects;
     int64_t now_us;
     uint32_t orders; /* given out so far */
@@ -41,6 +52,9 @@ digest_t digest_of(uint32_t n);
 /* A call that must succeed; its error is printed where it does not. */
 #define OK(w, call) world_ok(w, call, #call, __LINE__)
 void world_ok(const world_t *w, status_t status, const char *call, int line);
+
+/* A trust file by other rules takes the place of the one at hand; the service begins anew. */
+void world_rules(world_t *w, const signers_rules_t *rules);
 
 int world_set_up(void **state);
 int world_tear_down(void **state);
@@ -66,7 +80,12 @@ void world_put(world_t *w, const world_tenant_t *tenant);
 /* count tenants named prefix0000 …, all at a position. */
 void world_put_many(world_t *w, uint32_t count, int position);
 
-/* Ask and expect an answer; the document is borrowed until the next question. */
+/* The arguments of a start with the order that was drafted for them and signed by the asker; as
+ * they are where nothing can be drafted. Owned by the caller. */
+char *world_signed(world_t *w, const char *verb, const char *arguments);
+
+/* Ask and expect an answer; starts are drafted and signed first. The document is borrowed until the
+ * next question. */
 json_t *ask(world_t *w, const char *verb, const char *format, ...) PRINTF_LIKE(3, 4);
 
 /* Ask and expect a refusal by the code's name ("PLAN_STALE"). */
@@ -96,6 +115,9 @@ void world_work(world_t *w, const world_outcome_t *outcomes);
 
 /* The same without reports: tasks stay in hand. */
 uint32_t world_dispatch(world_t *w);
+
+/* Throw the engine away and build it again from the catalog, as after a restart. */
+void world_restart(world_t *w);
 
 /* Store and engine tell the same of every rollout. */
 void world_check(world_t *w);

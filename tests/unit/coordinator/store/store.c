@@ -147,10 +147,10 @@ static void failed_commit_rolls_back(void **state) {
     put(f, "a", "1");
     OK(f, store_audit_append(f->store, &audit, &f->err));
     fixture_exec(f, "INSERT INTO c VALUES (7)");
-    int64_t next = f->store->audit_next;
+    int64_t next = f->store->audit.next;
     FAILS(f, STORE, store_commit(f->store, &f->err));
     assert_false(store_in_transaction(f->store));
-    assert_int_equal(f->store->audit_next, next - 1);
+    assert_int_equal(f->store->audit.next, next - 1);
     expect(f, "a", NULL);
     OK(f, store_begin(f->store, &f->err));
     put(f, "a", "2");

@@ -125,8 +125,33 @@ static void cluster_round_trip(void **state) {
     OK(f, store_commit(f->store, &f->err));
 }
 
+/* A host comes back under its name with another key. */
+static void revoked_agents_free_their_names(void **state) {
+    fixture_t *f = *state;
+    CLEANUP(arena_free) arena_t arena = {0};
+    agent_row_t agent = {.key = key_of(1), .name = "a", .software = "x", .protocol = 1};
+    agent_hello_t hello;
+    agent_row_t read;
+    OK(f, store_begin(f->store, &f->err));
+    OK(f, store_agent_hello(f->store, &agent, &hello, &f->err));
+    agent.key = key_of(2);
+    FAILS(f, PEER_NOT_ALLOWED, store_agent_hello(f->store, &agent, &hello, &f->err));
+    agent_key_t first = key_of(1);
+    OK(f, store_agent_release_name(f->store, &first, &f->err));
+    OK(f, store_agent_release_name(f->store, &first, &f->err)); /* once suffices */
+    OK(f, store_agent_hello(f->store, &agent, &hello, &f->err));
+    assert_false(hello.known);
+    OK(f, store_commit(f->store, &f->err));
+    OK(f, store_agent_get(f->store, &first, &arena, &read, &f->err));
+    char digits[9];
+    char name[32];
+    (void)snprintf(name, sizeof name, "a (revoked %s)", hex_text(first.bytes, 4, digits));
+    assert_string_equal(read.name, name);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {TEST_OF(hello_round_trip), TEST_OF(taken_name_is_refused),
+    const struct CMUnitTest tests[] = {TEST_OF(revoked_agents_free_their_names),
+                                       TEST_OF(hello_round_trip), TEST_OF(taken_name_is_refused),
                                        TEST_OF(cluster_round_trip)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

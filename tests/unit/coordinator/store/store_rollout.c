@@ -30,6 +30,8 @@ static rollout_t *rollout_of(uint32_t n, uint32_t tasks) {
                      .spec = strdup("{\"a\":1}"),
                      .plan = digest_of(4),
                      .order = id_of(500),
+                     .order_digest = digest_of(5),
+                     .ticketed = true,
                      .parent = id_of(501),
                      .actor = strdup("ada"),
                      .reason = NULL,
@@ -48,6 +50,7 @@ static rollout_t *rollout_of(uint32_t n, uint32_t tasks) {
                            .max_parallel = 2,
                            .max_parallel_per_cluster = 1,
                            .canary = true,
+                           .needs_approval = true,
                            .on_failure = ON_FAILURE_ROLLBACK_WAVE,
                            .budget = 5,
                            .forgiven = 1,
@@ -68,6 +71,7 @@ static rollout_t *rollout_of(uint32_t n, uint32_t tasks) {
                                .ordinal = i,
                                .state = (task_state_t)(i % TASK_STATE_COUNT),
                                .from_position = 40,
+                               .to_position = 42 + i,
                                .position = 41,
                                .observed_us = 1990 + i};
     }
@@ -110,6 +114,8 @@ static void same_rows(const rollout_t *a, const rollout_t *b) {
     same_text(a->spec, b->spec);
     assert_true(digest_equal(&a->plan, &b->plan));
     assert_true(ident_equal(&a->order, &b->order));
+    assert_true(digest_equal(&a->order_digest, &b->order_digest));
+    assert_int_equal(a->ticketed, b->ticketed);
     assert_true(ident_equal(&a->parent, &b->parent));
     same_text(a->actor, b->actor);
     same_text(a->reason, b->reason);
@@ -127,6 +133,7 @@ static void same_wave(const wave_t *a, const wave_t *b) {
     assert_int_equal(a->max_parallel, b->max_parallel);
     assert_int_equal(a->max_parallel_per_cluster, b->max_parallel_per_cluster);
     assert_int_equal(a->canary, b->canary);
+    assert_int_equal(a->needs_approval, b->needs_approval);
     assert_int_equal(a->on_failure, b->on_failure);
     assert_int_equal(a->budget, b->budget);
     assert_int_equal(a->forgiven, b->forgiven);
@@ -138,6 +145,7 @@ static void same_wave(const wave_t *a, const wave_t *b) {
 }
 
 static void same_task(const task_t *a, const task_t *b) {
+    assert_int_equal(a->to_position, b->to_position);
     assert_true(ident_equal(&a->job, &b->job));
     assert_true(ident_equal(&a->tenant, &b->tenant));
     same_text(a->tenant_name, b->tenant_name);
