@@ -228,7 +228,7 @@ static warrant_case_t case_of(const court_t *court, const briefs_t *briefs,
     const brief_t *brief = briefs->order;
     const brief_t *take_back = briefs->take_back;
     const order_t *order = brief->order;
-    keeper_scope_t scope = {.application = order->application, .environment = facts->environment};
+    hold_scope_t scope = {.application = order->application, .environment = facts->environment};
     return (warrant_case_t){
         .job = job,
         .facts = facts,

@@ -139,28 +139,27 @@ uint64_t keeper_changes(const keeper_t *keeper) {
     return keeper->changes;
 }
 
-/* Whether a scope's word takes in another: the empty one takes in all. */
-static bool takes_in(const char *wide, const char *narrow) {
-    return wide[0] == '\0' || strcmp(wide, narrow) == 0;
+static hold_word_t word_of(const standing_t *standing) {
+    return (hold_word_t){
+        .scope = {.application = standing->application, .environment = standing->environment},
+        .issued_us = standing->issued_us};
 }
 
-/* A release that was issued in the same microsecond as the hold counts as later: who signs both
- * means the release. */
-static bool is_released(const keeper_t *keeper, const standing_t *hold) {
+static bool is_released(const keeper_t *keeper, const standing_t *standing) {
+    hold_word_t hold = word_of(standing);
     for (const standing_t *at = keeper->lists[LIST_RELEASE]; at != NULL; at = at->next) {
-        if (at->issued_us >= hold->issued_us && takes_in(at->application, hold->application) &&
-            takes_in(at->environment, hold->environment)) {
+        hold_word_t release = word_of(at);
+        if (hold_ends(&release, &hold)) {
             return true;
         }
     }
     return false;
 }
 
-bool keeper_held(const keeper_t *keeper, const keeper_scope_t *scope) {
-    for (const standing_t *hold = keeper->lists[LIST_HOLD]; hold != NULL; hold = hold->next) {
-        bool bites = scope == NULL || (takes_in(hold->application, scope->application) &&
-                                       takes_in(hold->environment, scope->environment));
-        if (bites && !is_released(keeper, hold)) {
+bool keeper_held(const keeper_t *keeper, const hold_scope_t *scope) {
+    for (const standing_t *at = keeper->lists[LIST_HOLD]; at != NULL; at = at->next) {
+        hold_word_t hold = word_of(at);
+        if ((scope == NULL || hold_covers(&hold.scope, scope)) && !is_released(keeper, at)) {
             return true;
         }
     }

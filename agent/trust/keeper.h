@@ -8,8 +8,7 @@
  *   - The highest trust file ever seen is committed before anything is judged by it. An older one,
  *     and another of its version, are refused (TRUST_ROLLBACK, TRUST_FORK), after a restart, too.
  *   - What takes rights away (revocation, hold, stop) stays in force whatever happens to the keys
- *     that signed it. A hold ends by a release of the same or a wider scope that was issued after
- * it.
+ *     that signed it. Which hold stands is common/trust/hold.h's, as at the coordinator.
  *   - What is read back from the journal was verified when it came in: its signatures are checked
  *     again, its signers' rights are not.
  */
@@ -18,6 +17,7 @@
 
 #include "agent/journal/journal.h"
 #include "common/trust/card.h"
+#include "common/trust/hold.h"
 #include "common/trust/order.h"
 
 typedef struct keeper keeper_t;
@@ -42,11 +42,7 @@ trust_view_t keeper_view(const keeper_t *keeper, int64_t now_us);
 uint64_t keeper_changes(const keeper_t *keeper);
 
 /* Whether a hold stands over this application and environment; NULL: whether any stands. */
-typedef struct keeper_scope {
-    const char *application;
-    const char *environment;
-} keeper_scope_t;
-bool keeper_held(const keeper_t *keeper, const keeper_scope_t *scope);
+bool keeper_held(const keeper_t *keeper, const hold_scope_t *scope);
 
 /* Whether a signed stop names this order. */
 bool keeper_stopped(const keeper_t *keeper, const order_t *order);

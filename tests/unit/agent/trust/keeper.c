@@ -252,7 +252,7 @@ static void test_a_revocation_one_signature_short(void **state) {
 /* ---- holds and stops ---- */
 
 static bool held(const host_t *host, const char *application, const char *environment) {
-    keeper_scope_t scope = {.application = application, .environment = environment};
+    hold_scope_t scope = {.application = application, .environment = environment};
     return keeper_held(host->keeper, &scope);
 }
 

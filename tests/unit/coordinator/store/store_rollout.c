@@ -4,6 +4,26 @@
 
 enum { MANY = 5000 };
 
+static void fill_waves(rollout_t *r, uint32_t first) {
+    r->waves[0] = (wave_t){.name = strdup("canary"),
+                           .state = WAVE_PASSED,
+                           .count = first,
+                           .max_parallel = 2,
+                           .max_parallel_per_cluster = 1,
+                           .canary = true,
+                           .needs_approval = true,
+                           .on_failure = ON_FAILURE_ROLLBACK_WAVE,
+                           .budget = 5,
+                           .forgiven = 1,
+                           .soak_for_us = 60,
+                           .target_position = 40,
+                           .opened_us = 61,
+                           .soak_us = 62,
+                           .finished_us = 63};
+    r->waves[1] = (wave_t){
+        .name = strdup("rest"), .state = WAVE_OPEN, .first = first, .count = r->task_count - first};
+}
+
 /* A rollout of tasks in two waves: the first tenth, the rest. */
 static rollout_t *rollout_of(uint32_t n, uint32_t tasks) {
     rollout_t *r = calloc(1, sizeof *r);
@@ -44,23 +64,7 @@ static rollout_t *rollout_of(uint32_t n, uint32_t tasks) {
     r->tasks = calloc(tasks, sizeof *r->tasks);
     assert_true(r->waves != NULL && r->tasks != NULL);
     uint32_t first = tasks / 10;
-    r->waves[0] = (wave_t){.name = strdup("canary"),
-                           .state = WAVE_PASSED,
-                           .count = first,
-                           .max_parallel = 2,
-                           .max_parallel_per_cluster = 1,
-                           .canary = true,
-                           .needs_approval = true,
-                           .on_failure = ON_FAILURE_ROLLBACK_WAVE,
-                           .budget = 5,
-                           .forgiven = 1,
-                           .soak_for_us = 60,
-                           .target_position = 40,
-                           .opened_us = 61,
-                           .soak_us = 62,
-                           .finished_us = 63};
-    r->waves[1] = (wave_t){
-        .name = strdup("rest"), .state = WAVE_OPEN, .first = first, .count = tasks - first};
+    fill_waves(r, first);
     for (uint32_t i = 0; i < tasks; i++) {
         r->tasks[i] = (task_t){.job = id_of(n * 100000 + i),
                                .tenant = id_of(i + 1),

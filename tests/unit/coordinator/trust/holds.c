@@ -79,6 +79,8 @@ static void moments_decide(void **state) {
     say(o, 4, &(said_t){ORDER_HOLD, "shop", "", 31});
     say(o, 5, &(said_t){ORDER_RELEASE_HOLD, "shop", "", 29});
     ASSERT_STAND(o, 2, "shop,");
+    say(o, 6, &(said_t){ORDER_RELEASE_HOLD, "", "", 31}); /* of the same moment: later */
+    ASSERT_STAND(o, 1, "");
 }
 
 static void holds_of_another_environment_are_not_ours(void **state) {
