@@ -85,6 +85,22 @@ static void note_cancel(hub_t *self, const effect_t *effect) {
     }
 }
 
+/* A rollback that starts by itself runs under the order of what it takes back: where the catalog's
+ * copy is damaged none of its jobs could be sent, and an operator's own rollback can. */
+static bool lacks_order(hub_t *self, const rollout_t *rollout, error_t *ret_why) {
+    proofs_t *proofs = NULL;
+    if (digest_is_null(&rollout->order_digest) ||
+        proofs_find(self, rollout, &proofs, ret_why) == STATUS_OK) {
+        return false;
+    }
+    if (ret_why->code == ERROR_STORE || ret_why->code == ERROR_NO_MEMORY) {
+        error_clear(ret_why); /* what follows meets it again, and gives the transaction up */
+        return false;
+    }
+    (void)error_context(ret_why, "reading the order of rollout '%.100s'", rollout->name);
+    return true;
+}
+
 /* Make and start the rollback. Where that broke a transaction once it is not tried again: every
  * message of that transaction would be asked for anew, for ever. */
 static status_t start_way_back(hub_t *self, const effect_t *effect, service_way_back_t *ret_way,
@@ -93,6 +109,9 @@ static status_t start_way_back(hub_t *self, const effect_t *effect, service_way_
     if (ident_equal(&self->unrevertable, &rollout->id)) {
         self->unrevertable = (ident_t){{0}};
         *ret_way = (service_way_back_t){.why = self->unrevertable_why};
+        return STATUS_OK;
+    }
+    if (lacks_order(self, rollout, &ret_way->why)) {
         return STATUS_OK;
     }
     service_moment_t moment = {.now_us = self->now_us, .boot_us = self->boot_us};

@@ -388,6 +388,7 @@ void hub_tick(hub_t *self) {
         }
     }
     bundles_tick(self);
+    jobs_end_unsent(self);
     event_t event = hub_event(self, EVENT_TICK, NULL);
     hub_step(self, &event);
     self->offer_all = self->offer_all || self->effects.count > 0;

@@ -164,6 +164,10 @@ typedef struct jobs_item {
  * stand together. */
 void jobs_send(hub_t *self, jobs_item_t *items, size_t count);
 
+/* Settle what was called off and cannot be sent, for want of a document that is whole: its agent
+ * never had it, and nobody else would ever bring word of it. */
+void jobs_end_unsent(hub_t *self);
+
 /* Ask one agent to stop attempts after the step in hand. */
 void jobs_cancel(hub_t *self, const curve_public_t *key, const ident_t *attempts, size_t count);
 

@@ -188,6 +188,23 @@ static status_t find_warrant(hub_t *self, const jobs_item_t *item, warrant_t *wa
                : STATUS_OK;
 }
 
+/* Whether another try may go better: of a damaged document none does. */
+static bool is_passing(const error_t *err) {
+    return err->retry == RETRY_TRANSIENT || err->code == ERROR_STORE || err->code == ERROR_IO ||
+           err->code == ERROR_DISK_FULL || err->code == ERROR_NO_MEMORY;
+}
+
+/* Remember of the attempt whether it was sent. */
+static void note_sent(const batch_t *batch, const jobs_item_t *item, const error_t *why) {
+    session_t *session = session_find(batch->hub->sessions, &item->key);
+    session_attempt_t *entry =
+        session != NULL ? session_find_attempt(session, &item->task->attempt) : NULL;
+    if (entry != NULL) {
+        entry->left = entry->left || why->code == ERROR_NONE;
+        entry->barred = why->code != ERROR_NONE && !is_passing(why);
+    }
+}
+
 /* A job without proof stays here: it is given and known, and offered again. */
 static void tell_unsent(batch_t *batch, const jobs_item_t *item, error_t *err) {
     if (batch->unsent != item->rollout) {
@@ -202,9 +219,11 @@ static void add_job(batch_t *batch, const jobs_item_t *item) {
     const task_t *task = item->task;
     error_t err = {0};
     if (find_warrant(batch->hub, item, &warrant, &err) != STATUS_OK) {
+        note_sent(batch, item, &err);
         tell_unsent(batch, item, &err);
         return;
     }
+    note_sent(batch, item, &err);
     uint32_t index = batch->job_count++;
     Drover__Job *job = &batch->jobs[index];
     drover__job__init(job);
@@ -262,6 +281,38 @@ void jobs_send(hub_t *self, jobs_item_t *items, size_t count) {
         }
     }
     flush(batch);
+}
+
+/* The agent does not have it: its hello did not name it, and nothing left since. */
+static bool never_came(const session_attempt_t *entry) {
+    return entry->barred && !entry->left && !entry->heard;
+}
+
+/* As if its agent had said so: it was asked to stop before it began. */
+static void end_unsent(hub_t *self, const session_t *session, const session_attempt_t *entry) {
+    event_t event = hub_event(self, EVENT_REPORT, &session->key);
+    report_facts_t facts = {.job = entry->job,
+                            .attempt = entry->attempt,
+                            .event = TASK_EVENT_CANCELLED,
+                            .error_code = ERROR_CANCELLED,
+                            .error = "called off before it was sent: no proof of it can be made"};
+    event.report = &facts;
+    hub_step(self, &event);
+}
+
+void jobs_end_unsent(hub_t *self) {
+    for (session_t *session = self->sessions; session != NULL; session = session->hh.next) {
+        const session_attempt_t *next = NULL;
+        for (const session_attempt_t *entry = session->attempts;
+             session->online && session->settled && entry != NULL; entry = next) {
+            const rollout_t *rollout = engine_rollout_of(self->engine, &entry->job);
+            next = entry->hh.next; /* rows are written, and attempts forgotten, afterwards */
+            if (never_came(entry) && rollout != NULL &&
+                rollout_state_is_called_off(rollout->state)) {
+                end_unsent(self, session, entry);
+            }
+        }
+    }
 }
 
 void jobs_cancel(hub_t *self, const curve_public_t *key, const ident_t *attempts, size_t count) {

@@ -21,6 +21,8 @@ typedef struct session_attempt {
     ident_t job;
     int64_t sent_boot_us;
     bool heard;  /* the agent said something about it: it has it */
+    bool left;   /* a message with it was sent since the hello, which did not name it */
+    bool barred; /* it cannot be sent: no proof of it can be made, however often that is tried */
     bool cancel; /* the agent was asked to stop it, which is repeated until it answers */
     UT_hash_handle hh;
 } session_attempt_t;

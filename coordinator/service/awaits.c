@@ -114,8 +114,15 @@ static status_t add_unreadable(const rollout_t *rollout, const error_t *why, row
         *err = *why;
         return STATUS_ERROR;
     }
-    buffer_format(&reason, "%s %s: no job of it is sent", error_code_text(why->code), why->message);
-    buffer_format(&command, "drover rollout stop %s", short_id(rollout, id));
+    bool ends = rollout_state_is_called_off(rollout->state);
+    buffer_format(&reason,
+                  "the catalog's copy of its order is damaged: %s %s: no job of it is sent%s",
+                  error_code_text(why->code), why->message,
+                  ends ? "; what is in hand ends without it, and then a rollback with an order of "
+                         "its own takes it back"
+                       : "");
+    buffer_format(&command, "drover %s %s", ends ? "rollback" : "rollout stop",
+                  short_id(rollout, id));
     TRY(buffer_check(&reason, err));
     TRY(buffer_check(&command, err));
     add(list, &(awaited_t){.kind = "order",

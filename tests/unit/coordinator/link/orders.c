@@ -232,6 +232,79 @@ static void test_no_job_leaves_without_an_order(void **state) {
     assert_no_job_leaves(world, 0);
 }
 
+/* ------------------------------------------------------------------ a damaged copy of the order */
+
+/* As another hand leaves the catalog while no coordinator runs: what was given out is known, and
+ * the document that it is sent with cannot be read. */
+static void lose_order(world_t *world) {
+    actor_hang_up(&world->a);
+    actor_hang_up(&world->operator);
+    world_stop(world);
+    world_start(world);
+    engine_rollout_at(*hub_engine(world->hub), 0)->order_digest.bytes[0] ^= 1;
+    actor_dial(&world->a);
+    actor_dial(&world->operator);
+}
+
+static bool is_stopped(world_t *world) {
+    rollout_t *rollout = stored_rollout(world);
+    bool stopped = rollout->state == ROLLOUT_STOPPED;
+    rollout_destroy(&rollout);
+    return stopped;
+}
+
+/* The agent is back without the job, which cannot be sent again: the stop does not wait for it. */
+static void test_stop_needs_no_order(void **state) {
+    world_t *world = *state;
+    get_going(world);
+    lose_order(world);
+    say_hello(&world->a);
+    assert_no_job_leaves(world, 0);
+    assert_string_equal(ask(world, "stop")->code, "");
+    await_condition(world, is_stopped);
+    rollout_t *rollout = stored_rollout(world);
+    assert_int_equal(rollout->tasks[0].state, TASK_SKIPPED);
+    assert_int_equal(rollout->tasks[0].error_code, ERROR_CANCELLED);
+    assert_int_equal(rollout->in_flight, 0);
+    rollout_destroy(&rollout);
+}
+
+/* The agent has the job: nobody but the agent says how it ended. */
+static void test_stop_waits_for_what_is_in_hand(void **state) {
+    world_t *world = *state;
+    get_going(world);
+    lose_order(world);
+    Drover__Hello hello = hello_of(&world->a);
+    Drover__JobInHand in_hand = DROVER__JOB_IN_HAND__INIT;
+    Drover__JobInHand *list[] = {&in_hand};
+    in_hand.job = field_of_ident(&world->a.job);
+    in_hand.attempt = field_of_ident(&world->a.attempt);
+    hello.n_in_hand = 1;
+    hello.in_hand = list;
+    actor_send(&world->a, DROVER__KIND__KIND_HELLO, &hello.base);
+    (void)await_message(&world->a, DROVER__KIND__KIND_WELCOME, 1);
+    assert_string_equal(ask(world, "stop")->code, "");
+    (void)await_message(&world->a, DROVER__KIND__KIND_CANCEL, 1);
+    assert_no_job_leaves(world, 0);
+    assert_false(is_stopped(world));
+    end_job(&world->a, DROVER__OUTCOME__OUTCOME_CANCELLED, NULL);
+    assert_true(is_stopped(world));
+}
+
+/* A rollback of its own would run under that order: none is begun, and the command that helps is
+ * named. */
+static void test_no_way_back_under_a_damaged_order(void **state) {
+    world_t *world = *state;
+    get_going(world);
+    engine_rollout_at(*hub_engine(world->hub), 0)->order_digest.bytes[0] ^= 1;
+    end_job(&world->a, DROVER__OUTCOME__OUTCOME_FAILED, NULL);
+    rollout_t *rollout = stored_rollout(world);
+    assert_int_equal(world->rollbacks, 0);
+    assert_int_equal(rollout->state, ROLLOUT_PAUSED);
+    assert_non_null(strstr(rollout->reason, "order it with 'drover rollback "));
+    rollout_destroy(&rollout);
+}
+
 /* ------------------------------------------------------------------ tickets */
 
 static void test_second_wave_opens_by_results(void **state) {
@@ -495,6 +568,9 @@ int main(void) {
         TEST(test_who_was_passed_over_is_not_waited_for),
         TEST(test_way_back_has_the_forward_proofs),
         TEST(test_no_job_leaves_without_a_proof),
+        TEST(test_stop_needs_no_order),
+        TEST(test_stop_waits_for_what_is_in_hand),
+        TEST(test_no_way_back_under_a_damaged_order),
         TEST(test_no_job_leaves_without_an_order),
         TEST(test_second_wave_opens_by_results),
         TEST(test_one_result_short),
