@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { PATH_SIZE = 4096, ASK_AGAIN_S = 5 };
 
@@ -20,10 +21,18 @@ typedef struct entry {
     struct entry *next;
 } entry_t;
 
+/* One that is believed no longer, while a job that began with it has it in hand. */
+typedef struct outcast {
+    bundle_t *bundle;
+    struct outcast *next;
+} outcast_t;
+
 struct bundles {
     char folder[PATH_SIZE];
     const keeper_t *keeper;
     entry_t *entries;
+    outcast_t *outcasts;
+    uint64_t judged; /* keeper_changes by which the entries are believed */
 };
 
 status_t bundles_new(const char *folder, const keeper_t *keeper, bundles_t **ret_bundles,
@@ -37,8 +46,23 @@ status_t bundles_new(const char *folder, const keeper_t *keeper, bundles_t **ret
     }
     (void)snprintf(bundles->folder, sizeof bundles->folder, "%s", folder);
     bundles->keeper = keeper;
+    bundles->judged = keeper_changes(keeper);
     *ret_bundles = bundles;
     return STATUS_OK;
+}
+
+static void release_outcasts(bundles_t *bundles, bundles_used_fn *used, const void *context) {
+    outcast_t **link = &bundles->outcasts;
+    while (*link != NULL) {
+        outcast_t *outcast = *link;
+        if (used != NULL && used(context, outcast->bundle)) {
+            link = &outcast->next;
+            continue;
+        }
+        *link = outcast->next;
+        bundle_destroy(&outcast->bundle);
+        free(outcast);
+    }
 }
 
 void bundles_destroy(bundles_t **bundles_p) {
@@ -52,6 +76,7 @@ void bundles_destroy(bundles_t **bundles_p) {
         buffer_free(&entry->bytes);
         free(entry);
     }
+    release_outcasts(*bundles_p, NULL, NULL);
     free(*bundles_p);
     *bundles_p = NULL;
 }
@@ -96,8 +121,43 @@ static entry_t *find(bundles_t *bundles, const digest_t *digest) {
     return NULL;
 }
 
+/* Believe it no longer: neither what is here nor the file counts, and it is fetched anew where a
+ * job wants it, for others may have signed it since. */
+static void cast_out(bundles_t *bundles, entry_t *entry) {
+    char path[2 * PATH_SIZE];
+    outcast_t *outcast = calloc(1, sizeof *outcast);
+    if (outcast != NULL) { /* else its memory stays, and nobody gets it any more */
+        *outcast = (outcast_t){.bundle = entry->bundle, .next = bundles->outcasts};
+        bundles->outcasts = outcast;
+    }
+    entry->bundle = NULL;
+    entry->asked_boot_us = 0;
+    path_of(bundles, &entry->digest, path);
+    (void)unlink(path);
+}
+
+/* Where trust changed since, every bundle that is kept is judged by it. */
+static void judge_anew(bundles_t *bundles) {
+    uint64_t changes = keeper_changes(bundles->keeper);
+    error_t ignored = {0}; /* who asks for it next hears why */
+    for (entry_t *entry = bundles->entries; changes != bundles->judged && entry != NULL;
+         entry = entry->next) {
+        if (entry->bundle != NULL &&
+            believe(bundles, entry->bundle, &entry->digest, &ignored) != STATUS_OK) {
+            cast_out(bundles, entry);
+        }
+    }
+    bundles->judged = changes;
+}
+
+void bundles_sweep(bundles_t *bundles, bundles_used_fn *used, const void *context) {
+    judge_anew(bundles);
+    release_outcasts(bundles, used, context);
+}
+
 bundles_state_t bundles_get(bundles_t *bundles, const digest_t *digest, const bundle_t **ret_bundle,
                             error_t *err) {
+    judge_anew(bundles);
     entry_t *entry = find(bundles, digest);
     if (entry == NULL) {
         entry = calloc(1, sizeof *entry);

@@ -1,8 +1,9 @@
 /*
  * bundles.h: the bundles that an agent has. Fetched in chunks by digest, believed where the release
- * threshold of the trust file signed them, kept in a folder, judged again when read back. Here
- * retired release keys count, for the way back needs old bundles; whether a job may go forward with
- * one is its warrant's to say (agent/trust/warrant.h).
+ * threshold of the trust file signed them, kept in a folder, judged again when read back and when
+ * trust changes: one whose signer was revoked is dropped, from the folder, too. Here retired
+ * release keys count, for the way back needs old bundles; whether a job may go forward with one is
+ * its warrant's to say (agent/trust/warrant.h).
  */
 #ifndef DROVER_AGENT_BUNDLES_H
 #define DROVER_AGENT_BUNDLES_H
@@ -23,9 +24,17 @@ typedef enum bundles_state {
     BUNDLES_REFUSED, /* err says why: not signed, corrupt, not known to the coordinator */
 } bundles_state_t;
 
-/* Have a bundle, or begin to fetch it. What it answers lives as long as `bundles`. */
+/* Have a bundle, or begin to fetch it. What it answers lives until a bundles_sweep that is told
+ * that nobody uses it. */
 bundles_state_t bundles_get(bundles_t *bundles, const digest_t *digest, const bundle_t **ret_bundle,
                             error_t *err);
+
+/* Whether somebody still works with this bundle. */
+typedef bool bundles_used_fn(const void *context, const bundle_t *bundle);
+
+/* Judge anew what is kept where trust changed, and release what is believed no longer and that
+ * nobody uses. NULL: nobody uses any. */
+void bundles_sweep(bundles_t *bundles, bundles_used_fn *used, const void *context);
 
 /* The next chunk to ask for; false where nothing is to be asked now. */
 typedef struct bundles_want {

@@ -335,6 +335,7 @@ static bool may_begin(agent_t *agent, run_t *run) {
         return false;
     }
     bundles_state_t bundle = BUNDLES_HERE;
+    run->bundle = NULL; /* what it was is dropped where its signers were revoked meanwhile */
     if (!digest_is_null(&run->what.bundle)) {
         bundle = bundles_get(agent->bundles, &run->what.bundle, &run->bundle, &run->unfit);
     }

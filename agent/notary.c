@@ -1,5 +1,6 @@
 /* notary.c: see notary.h. */
 #include "agent/notary.h"
+#include "agent/bundles.h"
 #include "agent/crew.h"
 #include "agent/link.h"
 #include "agent/loop.h"
@@ -325,7 +326,18 @@ static void tell_policy(agent_t *agent, int64_t boot_us) {
     }
 }
 
+static bool has_bundle(const void *context, const bundle_t *bundle) {
+    const agent_t *agent = context;
+    for (const run_t *run = agent->runs; run != NULL; run = run->next_run) {
+        if (run->bundle == bundle) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void notary_tick(agent_t *agent) {
+    bundles_sweep(agent->bundles, has_bundle, agent);
     tell_freshness(agent);
     tell_policy(agent, clock_boot_us());
 }

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -189,10 +190,62 @@ static void test_another_bundle_than_was_asked_for(void **state) {
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, stage_up, stage_down)
 
+static bool is_used(const void *context, const bundle_t *bundle) {
+    (void)bundle;
+    return *(const bool *)context;
+}
+
+/* The agent runs on: what it holds in memory is judged by the trust of now. A job that has it in
+ * hand does not lose it under its feet. */
+static void test_one_in_memory_whose_signer_was_revoked(void **state) {
+    stage_t *stage = *state;
+    const digest_t *digest = bundle_digest(stage->bundle);
+    const bundle_t *held = NULL;
+    char name[DIGEST_TEXT_SIZE];
+    char path[PATH_SIZE];
+    char file[2 * PATH_SIZE];
+    bool in_hand = true;
+    error_t err = {0};
+    must(bundle_sign(stage->bundle, &stage->trust.release, &err), &err);
+    assert_int_equal(get(stage, digest, &err), BUNDLES_COMING);
+    give(stage, digest);
+    assert_int_equal(bundles_get(stage->bundles, digest, &held, &err), BUNDLES_HERE);
+    path_of(stage, "bundles", path);
+    (void)snprintf(file, sizeof file, "%s/%s.bundle", path, digest_text(digest, name));
+    assert_int_equal(access(file, F_OK), 0);
+    revoke_release_key(stage);
+    bundles_sweep(stage->bundles, is_used, &in_hand);
+    assert_true(digest_equal(bundle_digest(held), digest));
+    assert_int_equal(access(file, F_OK), -1);
+    assert_int_equal(get(stage, digest, &err), BUNDLES_COMING);
+    give(stage, digest); /* the same bytes again */
+    assert_int_equal(get(stage, digest, &err), BUNDLES_REFUSED);
+    assert_int_equal(err.code, ERROR_TRUST_THRESHOLD);
+    in_hand = false;
+    bundles_sweep(stage->bundles, is_used, &in_hand);
+}
+
+/* What trust still covers stays as it is: nobody fetches it again. */
+static void test_one_in_memory_stays_while_it_is_believed(void **state) {
+    stage_t *stage = *state;
+    const digest_t *digest = bundle_digest(stage->bundle);
+    const bundle_t *held = NULL;
+    error_t err = {0};
+    must(bundle_sign(stage->bundle, &stage->trust.release, &err), &err);
+    assert_int_equal(get(stage, digest, &err), BUNDLES_COMING);
+    give(stage, digest);
+    assert_int_equal(bundles_get(stage->bundles, digest, &held, &err), BUNDLES_HERE);
+    bundles_sweep(stage->bundles, NULL, NULL);
+    assert_int_equal(get(stage, digest, &err), BUNDLES_HERE);
+    assert_true(digest_equal(bundle_digest(held), digest));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_a_released_bundle),
         TEST(test_a_kept_one_whose_signer_was_revoked),
+        TEST(test_one_in_memory_whose_signer_was_revoked),
+        TEST(test_one_in_memory_stays_while_it_is_believed),
         TEST(test_a_bundle_that_others_signed),
         TEST(test_another_bundle_than_was_asked_for),
     };
