@@ -2,6 +2,7 @@
 #include "cli/handlers.h"
 #include "cli/output.h"
 #include "common/base/cleanup.h"
+#include "common/base/utf8.h"
 #include "common/crypto/random.h"
 
 #include <locale.h>
@@ -51,7 +52,9 @@ int main(int argc, char **argv) {
     }
     error_print(&err, NULL);
     if (err.server_hint[0] != '\0') { /* the coordinator, or PostgreSQL, knew more */
-        (void)fprintf(stderr, "HINT: %s\n", err.server_hint);
+        CLEANUP(buffer_free) buffer_t hint = {0};
+        utf8_escape(err.server_hint, strlen(err.server_hint), &hint);
+        (void)fprintf(stderr, "HINT: %s\n", buffer_string(&hint));
     }
     if (err.code == ERROR_USAGE) {
         show_usage(&input);

@@ -317,13 +317,23 @@ status_t output_flush(const buffer_t *text, FILE *out, error_t *err) {
     return STATUS_OK;
 }
 
+status_t output_json(const json_t *document, buffer_t *out, error_t *err) {
+    CLEANUP(free_p)
+    char *text = json_dumps(document, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_ENCODE_ANY);
+    if (text == NULL) {
+        return error_set(err, ERROR_NO_MEMORY, "no memory for JSON");
+    }
+    utf8_escape_json(text, strlen(text), out);
+    buffer_char(out, '\n');
+    return buffer_check(out, err);
+}
+
 status_t output_write(const output_t *output, const output_view_t *view, const json_t *document,
                       FILE *out, error_t *err) {
     if (output->form == OUTPUT_JSON || view == NULL) {
-        if (json_dumpf(document, out, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_ENCODE_ANY) != 0) {
-            return error_set(err, ERROR_IO, "cannot write JSON: %m");
-        }
-        (void)fputc('\n', out);
+        CLEANUP(buffer_free) buffer_t text = {0};
+        TRY(output_json(document, &text, err));
+        TRY(output_flush(&text, out, err));
     } else if (json_array_size(document_at(document, view->rows)) > 0) {
         CLEANUP(buffer_free) buffer_t text = {0};
         TRY(output_table(output, view, document, &text, err));

@@ -58,6 +58,9 @@ typedef struct output_view {
  */
 output_t output_choose(const command_input_t *input, output_form_t configured);
 
+/* Append the document as JSON that a terminal may see. ERROR_NO_MEMORY. */
+MUST_CHECK status_t output_json(const json_t *document, buffer_t *out, error_t *err);
+
 /* Write the document: as JSON whole, as a table through the view. ERROR_IO, ERROR_NO_MEMORY. */
 MUST_CHECK status_t output_write(const output_t *output, const output_view_t *view,
                                  const json_t *document, FILE *out, error_t *err);

@@ -9,12 +9,7 @@ static status_t make_text(const output_t *output, const json_t *report, buffer_t
     if (output->form == OUTPUT_TABLE) {
         return report_markdown(output, report, out, err);
     }
-    CLEANUP(free_p) char *json = json_dumps(report, JSON_INDENT(2) | JSON_SORT_KEYS);
-    if (json == NULL) {
-        return error_set(err, ERROR_NO_MEMORY, "no memory for a report");
-    }
-    buffer_format(out, "%s\n", json);
-    return buffer_check(out, err);
+    return output_json(report, out, err);
 }
 
 status_t handle_rollout_report(const command_input_t *input, error_t *err) {

@@ -2,6 +2,7 @@
 #include "common/audit/join.h"
 
 #include "common/audit/line.h"
+#include "common/base/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@ static status_t write_line(audit_join_t *join, const json_t *row, buffer_t *out,
     if (text == NULL) {
         return error_set(err, ERROR_NO_MEMORY, "out of memory for an export");
     }
-    buffer_text(out, text);
+    utf8_escape_json(text, strlen(text), out); /* it may go to a terminal */
     buffer_char(out, '\n');
     join->lines++;
     return buffer_check(out, err);

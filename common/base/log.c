@@ -2,6 +2,7 @@
 #include "common/base/log.h"
 #include "common/base/buffer.h"
 #include "common/base/clock.h"
+#include "common/base/utf8.h"
 
 #include <inttypes.h>
 #include <stdarg.h>
@@ -37,10 +38,13 @@ static bool is_plain(const char *value) {
     if (value[0] == '\0') {
         return false;
     }
-    for (const char *c = value; *c != '\0'; c++) {
-        if ((unsigned char)*c <= ' ' || *c == '"' || *c == '=' || *c == '\\' || *c == 0x7F) {
+    size_t size = strlen(value);
+    for (size_t at = 0; at < size;) {
+        size_t step = utf8_size(value + at, size - at);
+        if (step == 0 || utf8_is_control(value + at, step) || strchr(" \"=\\", value[at]) != NULL) {
             return false;
         }
+        at += step;
     }
     return true;
 }
@@ -51,17 +55,17 @@ static void append_value(buffer_t *line, const char *value) {
         return;
     }
     buffer_char(line, '"');
-    for (const char *c = value; *c != '\0'; c++) {
-        if (*c == '"' || *c == '\\') {
-            buffer_char(line, '\\');
-            buffer_char(line, *c);
-        } else if (*c == '\n') {
+    size_t plain = 0;
+    for (const char *c = value; *c != '\0'; c += plain) {
+        plain = strcspn(c, "\"\\\n");
+        utf8_escape(c, plain, line);
+        if (c[plain] == '\n') {
             buffer_text(line, "\\n");
-        } else if ((unsigned char)*c < ' ' || *c == 0x7F) {
-            buffer_format(line, "\\x%02x", (unsigned)(unsigned char)*c);
-        } else {
-            buffer_char(line, *c);
+        } else if (c[plain] != '\0') {
+            buffer_char(line, '\\');
+            buffer_char(line, c[plain]);
         }
+        plain += c[plain] != '\0';
     }
     buffer_char(line, '"');
 }

@@ -26,6 +26,15 @@ static void write_hostile(void) {
 static void write_utf8(void) {
     log_warning("seen", "name", "z\xC3\xBCrich");
 }
+static void write_bidi(void) {
+    log_warning("seen", "name",
+                "gpj.\xE2\x80\xAE"
+                "exe",
+                "line",
+                "a\xE2\x80\xA8"
+                "b\xC2\x9B"
+                "c\xFF");
+}
 static void write_error(void) {
     error_t err;
     (void)error_set(&err, ERROR_DB_SQL, "no");
@@ -40,6 +49,8 @@ static void test_lines(void **state) {
            "warning event=seen name=\"a\\nforged \\\"x\\\" \\\\ \\x01\\x7f=\" empty=\"\""
            " none=\"\"\n");
     expect(write_utf8, "warning event=seen name=z\xC3\xBCrich\n");
+    expect(write_bidi, "warning event=seen name=\"gpj.\\u202eexe\""
+                       " line=\"a\\u2028b\\u009bc\\xff\"\n");
     expect(write_error,
            "error event=\"step failed\" error=\"DRV-3004 no\" hint=\"the statement failed on the "
            "server; its SQLSTATE and message stand above\"\n");

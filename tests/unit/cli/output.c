@@ -59,6 +59,27 @@ static void test_json(void **state) {
     free(text);
 }
 
+/* A name that a terminal would show as another one: in a table and in JSON, whose readers get it as
+ * it is. */
+static void test_what_reorders_is_shown(void **state) {
+    static const char BIDI[] = "{\"tenants\": [{\"name\": \"gpj.\xe2\x80\xae"
+                               "exe\", \"state\": \"ok\"}]}";
+    const output_t table = {.form = OUTPUT_TABLE};
+    const output_t json = {.form = OUTPUT_JSON};
+    (void)state;
+    char *text = written(&table, BIDI);
+    assert_non_null(strstr(text, "gpj.\\u202eexe"));
+    free(text);
+    text = written(&json, BIDI);
+    assert_non_null(strstr(text, "\"gpj.\\u202eexe\""));
+    json_t *back = json_loads(text, 0, NULL);
+    const json_t *row = json_array_get(json_object_get(back, "tenants"), 0);
+    assert_string_equal(json_string_value(json_object_get(row, "name")), "gpj.\xe2\x80\xae"
+                                                                         "exe");
+    json_decref(back);
+    free(text);
+}
+
 static void cell_is(column_kind_t kind, json_t *value, const char *expected) {
     const output_t output = {.utc = true};
     buffer_t text = {0};
@@ -96,6 +117,7 @@ static void test_cells(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_table), cmocka_unit_test(test_json),
+                                       cmocka_unit_test(test_what_reorders_is_shown),
                                        cmocka_unit_test(test_cells)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
