@@ -4,6 +4,7 @@
  */
 #include "coordinator/loop.h"
 #include "common/base/clock.h"
+#include "common/base/throttle.h"
 #include "common/crypto/keyfile.h"
 #include "common/crypto/keytext.h"
 #include "common/wire/listener.h"
@@ -22,7 +23,9 @@
 
 enum {
     TICK_MS = 200,
-    REFUSALS_EACH = 16, /* refused handshakes logged one by one; then every power of two */
+    REFUSALS_EACH = 16, /* refused handshakes of one address that are logged in a minute */
+    REFUSALS_ALL = 256, /* and of all addresses together */
+    REFUSAL_TEXT = 192,
 };
 
 struct loop {
@@ -31,6 +34,7 @@ struct loop {
     keyfile_t *curve;
     zloop_t *zloop;
     zap_t *zap;
+    throttle_t *refusals; /* by address: one that is noisy hides no other */
     store_t *store;
     store_identity_t identity;
     store_audit_signer_t audit_signer; /* borrowed by the store */
@@ -103,19 +107,42 @@ static void watch_expiry(loop_t *self) {
         clock_text(view.trust->expires_us, text), "hint", error_code_hint(ERROR_TRUST_EXPIRED));
 }
 
+/* text: the key as in the peer's key file and in its own log, "-" for none; a blank; the reason. */
+static void log_refusals(const throttle_word_t *word) {
+    const char *reason = strchr(word->text, ' ');
+    char z85[Z85_KEY_SIZE] = "";
+    INVARIANT(reason != NULL);
+    if (word->text[0] != '-' || reason - word->text > 1) {
+        (void)snprintf(z85, sizeof z85, "%.*s", (int)(reason - word->text), word->text);
+    }
+    log_warning("connection refused", "code", error_code_text(ERROR_PEER_UNKNOWN), "address",
+                word->key, "key", z85, "reason", reason + 1, "refusals",
+                LOG_NUMBER((int64_t)word->total), "since_told", LOG_NUMBER((int64_t)word->count),
+                "hint", error_code_hint(ERROR_PEER_UNKNOWN));
+}
+
 static void on_refused(void *context, const zap_refusal_t *refusal) {
-    (void)context;
-    bool power_of_two = (refusal->count & (refusal->count - 1)) == 0;
+    loop_t *self = context;
     curve_public_t key;
     error_t none = {0};
-    char z85[Z85_KEY_SIZE] = ""; /* as in the peer's key file, and in its own log */
+    throttle_word_t word;
+    char z85[Z85_KEY_SIZE] = "-";
+    char text[REFUSAL_TEXT];
     if (*refusal->key != '\0' && curve_public_parse(refusal->key, &key, &none) == STATUS_OK) {
         (void)keytext_z85(key.bytes, z85);
     }
-    if (refusal->count <= REFUSALS_EACH || power_of_two) {
-        log_warning("connection refused", "code", error_code_text(ERROR_PEER_UNKNOWN), "address",
-                    refusal->address, "key", z85, "reason", refusal->reason, "refusals",
-                    LOG_NUMBER(refusal->count), "hint", error_code_hint(ERROR_PEER_UNKNOWN));
+    (void)snprintf(text, sizeof text, "%s %s", z85, refusal->reason);
+    throttle_hit_t hit = {.key = refusal->address, .text = text, .now_us = clock_boot_us()};
+    if (throttle_take(self->refusals, &hit, &word)) {
+        log_refusals(&word);
+    }
+}
+
+/* What was counted and not logged while an address was noisy. */
+static void tell_refusals(loop_t *self) {
+    throttle_word_t word;
+    while (throttle_next(self->refusals, clock_boot_us(), &word)) { /* bounded by REFUSALS_ALL */
+        log_refusals(&word);
     }
 }
 
@@ -187,6 +214,7 @@ static int on_tick(zloop_t *zloop, int timer, void *context) {
     follow_trust(self);
     watch_expiry(self);
     keep_head(self);
+    tell_refusals(self);
     return go_on(self);
 }
 
@@ -387,6 +415,11 @@ status_t loop_open(const loop_options_t *options, loop_t **ret_loop, error_t *er
     }
     self->config = options->config;
     self->signals = -1;
+    self->refusals = throttle_new(&(throttle_options_t){
+        .interval_us = 60 * US_PER_S, .each = REFUSALS_EACH, .all = REFUSALS_ALL});
+    if (self->refusals == NULL) {
+        return error_set(err, ERROR_NO_MEMORY, "out of memory for the loop");
+    }
     TRY(open_keys(self, err));
     TRY(zap_new(self->zloop, on_refused, self, &self->zap, err));
     TRY(open_catalog(self, err));
@@ -409,6 +442,7 @@ void loop_close(loop_t **self_p) {
     keeper_destroy(&self->keeper);
     store_destroy(&self->store);
     zap_destroy(&self->zap);
+    throttle_destroy(&self->refusals);
     zloop_destroy(&self->zloop);
     keyfile_destroy(&self->sign);
     keyfile_destroy(&self->curve);
