@@ -75,8 +75,10 @@ typedef struct agent {
     uint32_t part;                /* number of its next part */
     bool last_part;               /* the part that was sent last is its last */
     int64_t forget_due_boot_us;   /* when the journal is next looked through for what is old */
-    uint64_t dropped;             /* messages that broke a rule of the protocol */
-    error_t failed;               /* why it stopped by itself */
+    int64_t heard_boot_us;        /* last message of the coordinator, or when it was connected */
+    int64_t silence_boot_us; /* when it was last logged that none comes; 0: not since one did */
+    uint64_t dropped;        /* messages that broke a rule of the protocol */
+    error_t failed;          /* why it stopped by itself */
 } agent_t;
 
 /* The lease of the configured cluster with this system identifier; NULL where none is ours. */

@@ -243,10 +243,9 @@ static status_t write_hello(hub_t *self, const listener_message_t *from, const D
     TRY(store_agent_hello(self->options.store, &row, ret_known, err));
     if (ret_known->known && !ret_known->state_changed &&
         hello->last_report < ret_known->acknowledged) {
-        return error_set(err, ERROR_PEER_NOT_ALLOWED,
+        return error_set(err, ERROR_JOURNAL_OLD,
                          "the agent's journal went back in time: it knows reports up to %" PRIu64
-                         ", %" PRIu64 " were acknowledged; remove its state folder's journal to "
-                         "begin a new one",
+                         ", %" PRIu64 " were acknowledged: it is an older copy",
                          hello->last_report, ret_known->acknowledged);
     }
     if (ret_known->known && ret_known->state_changed) {
@@ -378,7 +377,7 @@ status_t hello_take(hub_t *self, const listener_message_t *from, const Drover__H
     }
     agent_hello_t known = {0};
     if (write_hello(self, from, hello, protocol, &known, err) != STATUS_OK) {
-        if (err->code != ERROR_PEER_NOT_ALLOWED) {
+        if (err->code != ERROR_PEER_NOT_ALLOWED && err->code != ERROR_JOURNAL_OLD) {
             return STATUS_ERROR;
         }
         hub_refuse(self, from, err);

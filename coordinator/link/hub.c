@@ -64,6 +64,7 @@ status_t hub_new(const hub_options_t *options, hub_t **ret_hub, error_t *err) {
     INVARIANT(options->keeper != NULL);
     self->options = *options;
     hub_read_clocks(self);
+    TRY(unheard_open(self, err));
     TRY(load(self, err));
     *ret_hub = TAKE(self);
     return STATUS_OK;
@@ -82,6 +83,7 @@ void hub_destroy(hub_t **self_p) {
     outgoing_free(&self->outgoing);
     effects_free(&self->effects);
     engine_destroy(&self->engine);
+    throttle_destroy(&self->unheard);
     free(self);
     *self_p = NULL;
 }
@@ -387,6 +389,10 @@ void hub_tick(hub_t *self) {
             return;
         }
     }
+    if (unheard_tick(self, &err) != STATUS_OK) {
+        hub_abandon(self, "dropped messages not told", &err);
+        return;
+    }
     bundles_tick(self);
     jobs_end_unsent(self);
     event_t event = hub_event(self, EVENT_TICK, NULL);
@@ -426,15 +432,24 @@ void hub_peers_changed(hub_t *self, const zap_t *zap) {
     hub_settle(self);
 }
 
+static void note_offline(session_t *session, const char *reason) {
+    if (session != NULL && session->online) {
+        session->online = false;
+        log_info("agent offline", "agent", session->name, "reason", reason);
+    }
+}
+
 void hub_notice(hub_t *self, listener_event_t event, const curve_public_t *key) {
     session_t *session = key != NULL ? session_find(self->sessions, key) : NULL;
+    error_t err = {0};
     switch (event) {
     case LISTENER_GONE:
+        note_offline(session, "connection closed");
+        break;
     case LISTENER_REVOKED:
-        if (session != NULL && session->online) {
-            session->online = false;
-            log_info("agent offline", "agent", session->name, "reason",
-                     event == LISTENER_GONE ? "connection closed" : "no longer enrolled");
+        note_offline(session, "no longer enrolled");
+        if (!self->broken && unheard_note(self, key, &err) != STATUS_OK) {
+            hub_abandon(self, "a dropped message not told", &err);
         }
         break;
     case LISTENER_MALFORMED:

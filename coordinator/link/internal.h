@@ -9,6 +9,7 @@
 
 #include "common/base/clock.h"
 #include "common/base/log.h"
+#include "common/base/throttle.h"
 #include "coordinator/link/hub.h"
 #include "coordinator/link/outgoing.h"
 #include "coordinator/link/proofs.h"
@@ -33,6 +34,7 @@ struct hub {
     upload_t *uploads;
     bundle_prover_t *prover; /* the proof that is under way, or NULL */
     upload_t *proving;       /* of what; NULL where that was given up */
+    throttle_t *unheard;     /* messages of keys that left, by key: unheard.c */
     uint64_t dropped;        /* messages that broke a rule of the protocol */
     uint32_t taken;          /* messages since the last commit */
     int64_t now_us;          /* wall clock, read once a message */
@@ -139,6 +141,12 @@ MUST_CHECK status_t news_begin(hub_t *self, error_t *err);
 MUST_CHECK status_t news_look(hub_t *self, error_t *err);
 /* Tell an agent that said hello what it lacks. */
 MUST_CHECK status_t news_tell(hub_t *self, session_t *session, error_t *err);
+
+/* unheard.c: messages of a key that left while it is connected: dropped, counted and told */
+MUST_CHECK status_t unheard_open(hub_t *self, error_t *err);
+MUST_CHECK status_t unheard_note(hub_t *self, const curve_public_t *key, error_t *err);
+/* Tell what was counted since. */
+MUST_CHECK status_t unheard_tick(hub_t *self, error_t *err);
 
 /* enroll.c: a host without a card asks for one */
 MUST_CHECK status_t enroll_take(hub_t *self, const listener_message_t *from,

@@ -227,7 +227,8 @@ def test_an_older_journal_with_a_job_in_hand(scene):
     put_back(scene, copy)
     agent = restart(scene)
     agent.wait_for_line("event=ready agent=one jobs=1")
-    agent.wait_for_line('code=DRV-5007 message="the agent\'s journal went back in time.*remove')
+    agent.wait_for_line('code=DRV-5032 message="the agent\'s journal went back in time.*'
+                        'hint="put the newest copy.*move journal.sqlite')
     agent.wait_for_line('event="cluster read"')
     agent.stop()
     scene.assert_stories(story, story)

@@ -407,6 +407,33 @@ static void test_a_key_that_is_taken_away(void **state) {
     assert_true(journal_epoch(agent->journal).epoch == EPOCH);
 }
 
+static bool is_heard(void *context) {
+    return ((const stage_t *)context)->agent.silence_boot_us == 0;
+}
+
+/* Connected, and nobody answers: said once after a while, and again when word comes. */
+static void test_silence_is_told(void **state) {
+    stage_t *stage = *state;
+    agent_t *agent = &stage->agent;
+    link_tick(agent);
+    assert_int_equal(agent->silence_boot_us, 0);
+    agent->heard_boot_us -= INT64_C(3600) * US_PER_S;
+    link_tick(agent);
+    int64_t told = agent->silence_boot_us;
+    assert_true(told != 0);
+    link_tick(agent);
+    assert_true(agent->silence_boot_us == told); /* not with every tick */
+    say_welcome(stage, &stage->trust.coordinator);
+    pair_await(stage->server, is_heard, stage);
+    link_tick(agent);
+    assert_int_equal(agent->silence_boot_us, 0);
+    /* what left by itself waits for nobody */
+    agent->estranged = true;
+    agent->heard_boot_us -= INT64_C(3600) * US_PER_S;
+    link_tick(agent);
+    assert_int_equal(agent->silence_boot_us, 0);
+}
+
 /* ---- what reports bring ---- */
 
 static bool has_kept_reports(void *context) {
@@ -464,6 +491,7 @@ int main(void) {
         TEST(test_cancel),
         TEST(test_reports_bring_results),
         TEST(test_a_new_key_and_its_trust_file),
+        TEST(test_silence_is_told),
         TEST(test_a_strange_key),
         TEST(test_a_key_that_is_taken_away),
     };

@@ -158,12 +158,38 @@ static void test_journal_that_went_back(void **state) {
     actor_dial(&world->a);
     Drover__Hello hello = hello_of(&world->a);
     hello.last_report = 4;
-    refused_as(&world->a, &hello, ERROR_PEER_NOT_ALLOWED);
+    refused_as(&world->a, &hello, ERROR_JOURNAL_OLD);
     /* a new journal begins at nothing, and is noted */
     world->a.state = tenant_id(99);
     say_hello(&world->a);
     assert_int_equal(world->a.last[DROVER__KIND__KIND_WELCOME]->welcome->acknowledged, 0);
     assert_int_equal(audit_count(world, "agent.state"), 1);
+}
+
+static bool was_unheard(world_t *world) {
+    return audit_count(world, "peer.unheard") > 0;
+}
+
+/* Its key leaves while it is connected: what it goes on saying is dropped, and told once. */
+static void test_messages_of_a_key_that_left_are_told(void **state) {
+    world_t *world = *state;
+    error_t err = {0};
+    actor_dial(&world->a);
+    say_hello(&world->a);
+    world_enroll(world, 1); /* the operator alone */
+    hub_peers_changed(world->hub, world->zap);
+    say_beat(&world->a, 3, 0);
+    await_condition(world, was_unheard);
+    for (int i = 0; i < 5; i++) {
+        say_beat(&world->a, 3, 0);
+    }
+    world_enroll(world, 3);
+    hub_peers_changed(world->hub, world->zap);
+    Drover__Hello hello = hello_of(&world->a);
+    actor_send(&world->a, DROVER__KIND__KIND_HELLO, &hello.base);
+    (void)await_message(&world->a, DROVER__KIND__KIND_WELCOME, 2); /* behind all of them */
+    assert_int_equal(audit_count(world, "peer.unheard"), 1);
+    assert_false(hub_is_broken(world->hub, &err));
 }
 
 static void test_nothing_before_hello(void **state) {
@@ -230,6 +256,7 @@ int main(void) {
         TEST(test_copy_of_the_same_epoch),
         TEST(test_own_run_is_no_copy),
         TEST(test_journal_that_went_back),
+        TEST(test_messages_of_a_key_that_left_are_told),
         TEST(test_nothing_before_hello),
         TEST(test_reports_of_another_journal),
         TEST(test_reports_that_another_key_signed),
