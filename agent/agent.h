@@ -35,7 +35,8 @@ typedef struct agent {
     keeper_t *keeper;
     papers_t *papers;
     court_t *court;
-    policy_t *policy; /* NULL where none is configured */
+    policy_t *policy;     /* NULL where none is configured */
+    problems_t *problems; /* of files that are read at the start; NULL in tests */
     bundles_t *bundles;
     orders_t *orders; /* that come as files; NULL in tests of other rooms */
     dialer_t *dialer;

@@ -179,7 +179,11 @@ static status_t serve(const char *config_path, error_t *err) {
     connection_clear_environment(getenv("PGSERVICEFILE"));
     TRY(transport_start(err));
     TRY(open_keys(&agent, err));
-    TRY(open_rooms(&agent, err));
+    agent.problems = &problems;
+    if (open_rooms(&agent, err) != STATUS_OK) {
+        problems_print(&problems, stderr); /* of the policy */
+        return STATUS_ERROR;
+    }
     TRY(crew_resume(&agent, err));
     TRY(link_start(&agent, err));
     log_info("ready", "agent", agent.config->name, "jobs", LOG_NUMBER(crew_count(&agent)));

@@ -23,7 +23,7 @@ status_t notary_open(agent_t *agent, const char *papers_dir, error_t *err) {
         .keeper = agent->keeper, .papers = agent->papers, .journal = agent->journal};
     TRY(court_new(&rooms, &agent->court, err));
     if (config->trust.policy != NULL) {
-        TRY(policy_load(config->trust.policy, NULL, &agent->policy, err));
+        TRY(policy_load(config->trust.policy, agent->problems, &agent->policy, err));
     }
     agent->shared.policy = agent->policy;
     return STATUS_OK;
@@ -307,6 +307,21 @@ static void tell_freshness(agent_t *agent) {
     }
 }
 
+/* Every mistake at once, as a start of the agent shows them: the file is mended in one go. */
+static void tell_mistakes(const policy_t *policy) {
+    const problems_t *problems = policy_problems(policy);
+    for (size_t i = 0; i < problems->count; i++) {
+        const problem_t *problem = &problems->items[i];
+        log_warning("mistake in the policy", "file", problems->file, "line",
+                    LOG_NUMBER(problem->line), "column", LOG_NUMBER(problem->column), "message",
+                    problem->message);
+    }
+    if (problems->more > 0) {
+        log_warning("mistakes in the policy not shown", "file", problems->file, "count",
+                    LOG_NUMBER((int64_t)problems->more));
+    }
+}
+
 static void tell_policy(agent_t *agent, int64_t boot_us) {
     if (agent->policy == NULL || boot_us < agent->policy_due_boot_us) {
         return;
@@ -321,6 +336,7 @@ static void tell_policy(agent_t *agent, int64_t boot_us) {
     agent->policy_told = code;
     if (problem != NULL) {
         log_error("the policy is not usable: every job is refused", problem);
+        tell_mistakes(agent->policy);
     } else {
         log_info("the policy is in force", "file", policy_path(agent->policy));
     }

@@ -234,6 +234,11 @@ bool policy_allows_superuser(const policy_t *policy) {
     return policy == NULL || (policy->config != NULL && policy->config->allow_superuser);
 }
 
+const problems_t *policy_problems(const policy_t *policy) {
+    static const problems_t none;
+    return policy != NULL ? &policy->problems : &none;
+}
+
 const error_t *policy_problem(const policy_t *policy) {
     return policy == NULL || policy->config != NULL ? NULL : &policy->problem;
 }

@@ -76,6 +76,10 @@ bool policy_refresh(policy_t *policy);
 /* Why the file is not usable since the last look, or NULL where it is. */
 const error_t *policy_problem(const policy_t *policy);
 
+/* All mistakes of the file, of which policy_problem is the first; empty where it is usable or could
+ * not be read. NULL is fine. Borrowed until the next policy_refresh. */
+const problems_t *policy_problems(const policy_t *policy);
+
 /* Whether the kill switch's file is there. What keeps us from looking counts as there. */
 bool policy_killed(const policy_t *policy);
 

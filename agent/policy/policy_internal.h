@@ -10,6 +10,7 @@ struct policy {
     size_t size;
     policy_config_t *config; /* NULL: the file is not usable, and problem says why */
     error_t problem;
+    problems_t problems; /* every mistake of the file, where problem is one of them */
 };
 
 #endif

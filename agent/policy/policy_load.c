@@ -170,12 +170,13 @@ static void forget(policy_t *policy, const error_t *why) {
     policy->bytes = NULL;
     policy->size = 0;
     policy->problem = *why;
+    problems_begin(&policy->problems, policy->path);
 }
 
-static status_t parse(policy_t *policy, problems_t *problems, error_t *err) {
+static status_t parse(policy_t *policy, error_t *err) {
     const yaml_text_t text = {.name = policy->path, .bytes = policy->bytes, .size = policy->size};
     policy_config_t *config = NULL;
-    if (policy_config_parse(&text, problems, &config, err) != STATUS_OK) {
+    if (policy_config_parse(&text, &policy->problems, &config, err) != STATUS_OK) {
         policy->problem = *err;
         return STATUS_ERROR;
     }
@@ -192,7 +193,12 @@ status_t policy_load(const char *path, problems_t *problems, policy_t **ret_poli
         return error_set(err, ERROR_NO_MEMORY, "no memory for %.300s", path);
     }
     TRY(read_whole(path, &policy->bytes, &policy->size, err));
-    TRY(parse(policy, problems, err));
+    if (parse(policy, err) != STATUS_OK) {
+        if (problems != NULL) {
+            *problems = policy->problems;
+        }
+        return STATUS_ERROR;
+    }
     *ret_policy = TAKE(policy);
     return STATUS_OK;
 }
@@ -216,7 +222,7 @@ bool policy_refresh(policy_t *policy) {
     forget(policy, &err);
     policy->bytes = bytes;
     policy->size = size;
-    if (parse(policy, NULL, &err) != STATUS_OK && err.code == ERROR_NO_MEMORY) {
+    if (parse(policy, &err) != STATUS_OK && err.code == ERROR_NO_MEMORY) {
         forget(policy, &err); /* not the file's fault: parsed again when asked again */
     }
     return true;

@@ -111,6 +111,23 @@ def test_refused_at_the_start(alone, name):
     assert len(re.findall(r"HINT: |\bhint=", said)) == 1, said
 
 
+def test_every_mistake_is_shown(alone):
+    """As of any other YAML file: with its line and column, not the first one alone."""
+    fleet, path = alone
+    path.unlink(missing_ok=True)
+    path.write_text("tenant: all\nallow_superuser: perhaps\ntenants_per_hour: many\n")
+    path.chmod(0o600)
+    done = subprocess.run([program("drover-agent"), "--config", str(fleet.folder / "agent.yaml")],
+                          env=clean_environment(), capture_output=True, text=True,
+                          timeout=COMMAND_S, check=False)
+    assert done.returncode == 2, done
+    said = done.stdout + done.stderr
+    for line, mistake in enumerate(("did you mean 'tenants'?", "'perhaps' is neither",
+                                    "'many' is no whole number"), start=1):
+        assert re.search(rf"{re.escape(str(path))}:{line}:\d+: .*{re.escape(mistake)}", said), \
+            said
+
+
 # While it runs.
 
 

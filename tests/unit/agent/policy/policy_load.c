@@ -240,6 +240,26 @@ static void test_refresh(void **state) {
     assert_false(policy_refresh(policy));
 }
 
+/* Every mistake of a file that was replaced, not its first alone; none of one that is good again.
+ */
+static void test_refresh_keeps_every_mistake(void **state) {
+    CLEANUP(policy_destroy_p) policy_t *policy = opened();
+    (void)state;
+    assert_int_equal(policy_problems(policy)->count, 0);
+    assert_int_equal(policy_problems(NULL)->count, 0);
+    write_file(other, "kind: [look]\nallow_superuser: perhaps\ntenants_per_hour: many\n");
+    assert_int_equal(rename(other, path), 0);
+    assert_true(policy_refresh(policy));
+    assert_non_null(policy_problem(policy));
+    assert_int_equal(policy_problems(policy)->count, 3);
+    assert_int_equal(policy_problems(policy)->items[1].line, 3);
+    assert_int_equal(policy_problems(policy)->items[2].line, 2);
+    write_file(other, "kinds: [forward]\n");
+    assert_int_equal(rename(other, path), 0);
+    expect_mended(policy);
+    assert_int_equal(policy_problems(policy)->count, 0);
+}
+
 /* Same length, same inode, same times: what it says counts, not how it looks. */
 static void test_refresh_unseen(void **state) {
     struct stat seen;
@@ -304,15 +324,17 @@ static void test_kill_switch(void **state) {
 }
 
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test_setup(test_rights_of_the_file, fresh),
-                                       cmocka_unit_test_setup(test_rights_of_its_folder, fresh),
-                                       cmocka_unit_test_setup(test_links, fresh),
-                                       cmocka_unit_test_setup(test_owner, fresh),
-                                       cmocka_unit_test_setup(test_no_file, fresh),
-                                       cmocka_unit_test_setup(test_contents, fresh),
-                                       cmocka_unit_test_setup(test_refresh, fresh),
-                                       cmocka_unit_test_setup(test_refresh_unseen, fresh),
-                                       cmocka_unit_test_setup(test_refresh_closes, fresh),
-                                       cmocka_unit_test_setup(test_kill_switch, fresh)};
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup(test_rights_of_the_file, fresh),
+        cmocka_unit_test_setup(test_rights_of_its_folder, fresh),
+        cmocka_unit_test_setup(test_links, fresh),
+        cmocka_unit_test_setup(test_owner, fresh),
+        cmocka_unit_test_setup(test_no_file, fresh),
+        cmocka_unit_test_setup(test_contents, fresh),
+        cmocka_unit_test_setup(test_refresh, fresh),
+        cmocka_unit_test_setup(test_refresh_keeps_every_mistake, fresh),
+        cmocka_unit_test_setup(test_refresh_unseen, fresh),
+        cmocka_unit_test_setup(test_refresh_closes, fresh),
+        cmocka_unit_test_setup(test_kill_switch, fresh)};
     return cmocka_run_group_tests(tests, arrange, tidy);
 }
