@@ -205,6 +205,30 @@ static status_t check_free(call_t *call, const rollout_t *rollout, const chosen_
     return STATUS_OK;
 }
 
+/* An agent that accepted a newer order over a tenant's version refuses an older one: said before
+ * anything is set back, for no retry would ever get past it. */
+static status_t check_newest(call_t *call, const rollout_t *rollout, const chosen_t *chosen,
+                             error_t *err) {
+    bool changes = rollout->kind <= KIND_BASELINE && !digest_is_null(&rollout->order_digest);
+    for (uint32_t i = 0; changes && i < chosen->count; i++) {
+        const task_t *task = &rollout->tasks[chosen->ordinals[i]];
+        newer_order_t newer = {0};
+        char id[IDENT_TEXT_SIZE];
+        TRY(store_signed_order_newer(call->store, &rollout->order_digest, &task->tenant,
+                                     &call->arena, &newer, err));
+        if (newer.issued_us != 0) {
+            return error_set(
+                err, ERROR_ORDER_SUPERSEDED,
+                "tenant '%s' accepted the newer order of rollout '%.100s' (%.8s): its agent "
+                "refuses "
+                "this one; leave it out with --tenant, and take it on with 'drover rollout start' "
+                "and a spec that selects it (select: name=%s)",
+                task->tenant_name, newer.name, ident_text(&newer.rollout, id), task->tenant_name);
+        }
+    }
+    return STATUS_OK;
+}
+
 /* Failures of a wave that nobody asked to be tried again. */
 static uint32_t failures_left(const rollout_t *rollout, const chosen_t *chosen, uint32_t wave) {
     uint32_t failed = 0;
@@ -281,6 +305,7 @@ status_t verbs_rollout_retry(call_t *call, error_t *err) {
     TRY(choose(call, found.rollout, &chosen, err));
     TRY(check_budget(found.rollout, &chosen, err));
     TRY(check_free(call, found.rollout, &chosen, err));
+    TRY(check_newest(call, found.rollout, &chosen, err));
     rollout_t *rollout = found.rollout;
     if (found.owned != NULL) {
         call_changes(call);

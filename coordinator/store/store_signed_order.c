@@ -70,6 +70,26 @@ status_t store_signed_order_get(store_t *store, const digest_t *digest, arena_t 
     return STATUS_OK;
 }
 
+status_t store_signed_order_newer(store_t *store, const digest_t *order, const ident_t *tenant,
+                                  arena_t *arena, newer_order_t *ret_newer, error_t *err) {
+    CLEANUP(query_end) query_t query = query_begin(store, STATEMENT_SIGNED_ORDER_NEWER, err);
+    query_digest(&query, 1, order);
+    query_ident(&query, 2, tenant);
+    query_number(&query, 3, KIND_BASELINE);
+    query_number(&query, 4, TASK_REFUSED);
+    bool any = false;
+    TRY(query_next(&query, &any));
+    newer_order_t newer = {.name = ""};
+    if (any) {
+        newer = (newer_order_t){.name = query_keep_at(&query, 0, arena),
+                                .rollout = query_ident_at(&query, 1),
+                                .issued_us = query_number_at(&query, 2)};
+        TRY(query_check(&query));
+    }
+    *ret_newer = newer;
+    return STATUS_OK;
+}
+
 static status_t each(query_t *query, store_signed_order_fn *fn, void *context, error_t *err) {
     for (;;) { /* ends with the rows */
         bool any = false;

@@ -36,6 +36,18 @@ MUST_CHECK status_t store_signed_order_put(store_t *store, const signed_order_ro
 MUST_CHECK status_t store_signed_order_get(store_t *store, const digest_t *digest, arena_t *arena,
                                            signed_order_row_t *ret_row, error_t *err);
 
+/* An order over the tenant's version that is newer than this one, of the same application, and that
+ * the tenant's agent accepted, as far as the catalog knows: the agent refuses the older one from
+ * then on. The name lives in the arena; "" where there is none. */
+typedef struct newer_order {
+    const char *name; /* of its rollout */
+    ident_t rollout;
+    int64_t issued_us;
+} newer_order_t;
+MUST_CHECK status_t store_signed_order_newer(store_t *store, const digest_t *order,
+                                             const ident_t *tenant, arena_t *arena,
+                                             newer_order_t *ret_newer, error_t *err);
+
 /* The row's document is borrowed for the callback. */
 typedef status_t store_signed_order_fn(void *context, const signed_order_row_t *row, error_t *err);
 

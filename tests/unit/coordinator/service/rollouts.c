@@ -287,6 +287,30 @@ static void failures_are_tried_again(void **state) {
     assert_string_equal(text_of(ask(w, "rollout.status", "{}"), "state"), "succeeded");
 }
 
+/* An agent refuses an order that is older than one that it accepted for the tenant: said at once,
+ * with what to type instead. */
+static void an_older_order_is_not_tried_again(void **state) {
+    world_t *w = *state;
+    world_put_many(w, 4, 0);
+    ask(w, "rollout.start", "{\"spec\":\"%s\",\"name\":\"first\"}",
+        SPEC_OF("all", "on_failure: continue\\n"));
+    ident_t first = world_rollout(w)->id;
+    world_work(w, TWO_FAIL);
+    engine_release(w->engine, &first);
+    ask(w, "rollout.start", "{\"spec\":\"%s\",\"name\":\"second\"}",
+        SPEC_OF("name=tenant00001", ""));
+    ident_t second = world_rollout(w)->id;
+    world_work(w, NOTHING);
+    engine_release(w->engine, &second);
+    refused(w, "ORDER_SUPERSEDED", "rollout.retry", "{\"rollout\":\"first\"}");
+    assert_non_null(strstr(w->answer.error.message, "'second'"));
+    assert_non_null(strstr(w->answer.error.message, "drover rollout start"));
+    refused(w, "ORDER_SUPERSEDED", "rollout.retry",
+            "{\"rollout\":\"first\",\"tenants\":[\"tenant00001\"]}");
+    ask(w, "rollout.retry", "{\"rollout\":\"first\",\"tenants\":[\"tenant00000\"]}");
+    world_work(w, NOTHING);
+}
+
 static void a_closed_rollout_is_tried_again(void **state) {
     world_t *w = *state;
     world_put_many(w, 4, 0);
@@ -382,6 +406,7 @@ int main(void) {
         WORLD_TEST(a_tenant_is_in_one_rollout_at_a_time),
         WORLD_TEST(it_is_paused_resumed_and_stopped),
         WORLD_TEST(failures_are_tried_again),
+        WORLD_TEST(an_older_order_is_not_tried_again),
         WORLD_TEST(a_closed_rollout_is_tried_again),
         WORLD_TEST(a_refusal_in_the_plan_spends_no_budget),
         WORLD_TEST(ten_thousand_come_in_pages),
