@@ -92,3 +92,46 @@ bool rollout_state_is_called_off(rollout_state_t state) {
         IN(ROLLOUT_STOPPING) | IN(ROLLOUT_REVERTING) | IN(ROLLOUT_STOPPED) | IN(ROLLOUT_FAILED);
     return (off & IN(state)) != 0;
 }
+
+/* The ends of work that moves no tenant to another version: in each place the words of the row, and
+ * instead of them. */
+const char *rollout_why(rollout_kind_t kind, const char *why) {
+    static const char *const AT_TARGET[KIND_END] = {
+        [KIND_RESTORE] = "every tenant is restored",
+        [KIND_BASELINE] = "every tenant has its baseline",
+        [KIND_BACKUP] = "every tenant has its backup",
+        [KIND_LOOK] = "every tenant was looked at",
+        [KIND_BACKUP_CHECK] = "every backup was checked and is good",
+        [KIND_PRUNE] = "every tenant's old backups are pruned",
+    };
+    static const char *const SHORT[KIND_END] = {
+        [KIND_RESTORE] = "every wave is over, and some tenants are not restored",
+        [KIND_BASELINE] = "every wave is over, and some tenants have no baseline",
+        [KIND_BACKUP] = "every wave is over, and some tenants have no backup",
+        [KIND_LOOK] = "every wave is over, and some tenants were not looked at",
+        [KIND_BACKUP_CHECK] = "every wave is over, and some backups are not good, or not checked",
+        [KIND_PRUNE] = "every wave is over, and some tenants' backups are not pruned",
+    };
+    static const char *const LATE[KIND_END] = {
+        [KIND_RESTORE] = "word came late: every tenant is restored",
+        [KIND_BASELINE] = "word came late: every tenant has its baseline",
+        [KIND_BACKUP] = "word came late: every tenant has its backup",
+        [KIND_LOOK] = "word came late: every tenant was looked at",
+        [KIND_BACKUP_CHECK] = "word came late: every backup was checked and is good",
+        [KIND_PRUNE] = "word came late: every tenant's old backups are pruned",
+    };
+    static const struct {
+        const char *why;
+        const char *const *by_kind;
+    } WORDS[] = {
+        {"every tenant stands at the target", AT_TARGET},
+        {"every wave is over, and some tenants are not at the target", SHORT},
+        {"word came late: every tenant stands at the target", LATE},
+    };
+    for (size_t i = 0; i < sizeof WORDS / sizeof WORDS[0]; i++) {
+        if (kind < KIND_END && strcmp(WORDS[i].why, why) == 0 && WORDS[i].by_kind[kind] != NULL) {
+            return WORDS[i].by_kind[kind];
+        }
+    }
+    return why;
+}

@@ -224,4 +224,8 @@ bool rollout_is_held(const rollout_t *rollout, const held_t *held);
  * that was away may never have heard of it. */
 bool rollout_state_is_called_off(rollout_state_t state);
 
+/* What a row's why says of a rollout of this kind: a backup brings no tenant to a target. Borrowed.
+ */
+const char *rollout_why(rollout_kind_t kind, const char *why);
+
 #endif

@@ -174,7 +174,7 @@ void rollouts_apply(engine_t *engine, run_t *run, rollout_event_t what, const ev
     run->asked = run->asked && rollout->state == ROLLOUT_REVERTING;
     bool told = rollout->state != before || row->effects[0] != ROLLOUT_DO_NOTHING;
     if (told) {
-        set_reason(rollout, row->why, event->words);
+        set_reason(rollout, rollout_why(rollout->kind, row->why), event->words);
         run_touch(run, event, effects);
         effects_add(effects, (effect_t){.kind = EFFECT_AUDIT,
                                         .rollout = rollout,

@@ -19,7 +19,8 @@ static status_t write_audit(hub_t *self, const effect_t *effect, error_t *err) {
                    (unsigned)effect->row->id);
     const wave_t *wave = &effect->rollout->waves[effect->wave];
     (void)snprintf(detail, sizeof detail, "rollout '%.128s', wave '%.128s': %s",
-                   effect->rollout->name, wave->name, effect->row->why);
+                   effect->rollout->name, wave->name,
+                   rollout_why(effect->rollout->kind, effect->row->why));
     audit_row_t row = {.actor = "coordinator",
                        .origin = "engine",
                        .action = action,

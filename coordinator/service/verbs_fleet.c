@@ -344,6 +344,16 @@ status_t verbs_agents_list(call_t *call, error_t *err) {
     return store_enrolment_each(call->store, ENROLMENT_ACCEPTED, list_unseen, &unseen, err);
 }
 
+/* When somebody last saw it: it is read at the start and when it changes, and each beat of an agent
+ * that reads it without a problem says that it still is as it was. */
+static int64_t cluster_seen(const tenants_t *into, const cluster_row_t *cluster,
+                            const agent_key_t *agent) {
+    const agent_row_t *seen_by = fleet_agent(&into->fleet, agent);
+    bool beats = seen_by != NULL && cluster->problem[0] == '\0' &&
+                 seen_by->last_seen_us > cluster->last_seen_us;
+    return beats ? seen_by->last_seen_us : cluster->last_seen_us;
+}
+
 static row_t cluster_row(const call_t *call, const tenants_t *into, size_t index) {
     const cluster_row_t *cluster = &into->fleet.clusters[index];
     row_t row = row_new();
@@ -360,7 +370,7 @@ static row_t cluster_row(const call_t *call, const tenants_t *into, size_t index
     reach_blocker(call, &into->fleet, cluster->system_identifier, &problem);
     row_text(&row, "problem", buffer_string(&problem));
     row_number(&row, "tenants", into->by_cluster[index]);
-    row_time(&row, "last_seen", cluster->last_seen_us);
+    row_time(&row, "last_seen", cluster_seen(into, cluster, leased ? &holder : &cluster->agent));
     return row;
 }
 

@@ -11,6 +11,7 @@ typedef struct event_row {
     row_t row;
     int64_t time_us;
     uint64_t number; /* report number, or audit sequence */
+    bool echo;       /* an audit row of what a report says: told once, as the report */
 } event_row_t;
 
 typedef struct stream {
@@ -18,6 +19,7 @@ typedef struct stream {
     const fleet_t *fleet;
     event_row_t *items; /* room for the page's rows, newest first */
     uint32_t count;
+    bool cut;           /* the store has more than this */
     rollout_t *rollout; /* of the last report, without waves and tasks */
 } stream_t;
 
@@ -88,12 +90,25 @@ static status_t take_report(void *context, const report_row_t *report, error_t *
     return add_rollout(stream, report, row, err);
 }
 
+/* The audit log has a row of each script that a report brought (link/reports.c): by the step's
+ * name, where every other action has a dot or a colon in its own. */
+static bool is_echo(const audit_row_t *audit) {
+    for (uint32_t step = 1; names_step(step)[0] != '\0'; step++) {
+        if (strcmp(audit->action, names_step(step)) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static status_t take_audit(void *context, const audit_row_t *audit, error_t *err) {
     (void)err;
     stream_t *stream = context;
     event_row_t *event = &stream->items[stream->count++];
-    *event = (event_row_t){
-        .row = row_new(), .time_us = audit->time_us, .number = (uint64_t)audit->sequence};
+    *event = (event_row_t){.row = row_new(),
+                           .time_us = audit->time_us,
+                           .number = (uint64_t)audit->sequence,
+                           .echo = is_echo(audit)};
     row_t *row = &event->row;
     row_time(row, "time", audit->time_us);
     row_text(row, "kind", "audit");
@@ -134,19 +149,26 @@ static status_t read_place(call_t *call, history_place_t *place, error_t *err) {
     return STATUS_OK;
 }
 
-/* Merge, newest first, until the page is full. */
+static bool is_newer(const stream_t *reports, uint32_t r, const stream_t *audits, uint32_t a) {
+    return a >= audits->count ||
+           (r < reports->count && reports->items[r].time_us >= audits->items[a].time_us);
+}
+
+/* Merge, newest first, until the page is full, or until one stream has more that is not here: what
+ * the other one has next may be older than that. */
 static status_t merge(call_t *call, stream_t *reports, stream_t *audits, history_place_t place,
                       error_t *err) {
     uint32_t r = 0;
     uint32_t a = 0;
     while (r < reports->count || a < audits->count) {
-        if (call_is_full(call)) {
+        bool short_of =
+            (a >= audits->count && audits->cut) || (r >= reports->count && reports->cut);
+        if (call_is_full(call) || short_of) {
             call_more(call, "%lld:%llu:%lld", (long long)place.before_us,
                       (unsigned long long)place.before_number, (long long)place.before_sequence);
             return STATUS_OK;
         }
-        bool report = a >= audits->count ||
-                      (r < reports->count && reports->items[r].time_us >= audits->items[a].time_us);
+        bool report = is_newer(reports, r, audits, a);
         event_row_t *event = report ? &reports->items[r++] : &audits->items[a++];
         if (report) {
             place.before_us = event->time_us;
@@ -154,7 +176,11 @@ static status_t merge(call_t *call, stream_t *reports, stream_t *audits, history
         } else {
             place.before_sequence = (int64_t)event->number;
         }
-        TRY(call_add(call, "events", &event->row, err));
+        TRY(event->echo ? STATUS_OK : call_add(call, "events", &event->row, err));
+    }
+    if (audits->cut) { /* all that was read were echoes */
+        call_more(call, "%lld:%llu:%lld", (long long)place.before_us,
+                  (unsigned long long)place.before_number, (long long)place.before_sequence);
     }
     return STATUS_OK;
 }
@@ -182,6 +208,8 @@ status_t verbs_history(call_t *call, error_t *err) {
         .tenant = tenant.id, .before = place.before_sequence, .limit = call->row_limit + 1};
     TRY(store_report_each(call->store, &report_page, take_report, &reports, err));
     TRY(store_audit_each(call->store, &audit_page, take_audit, &audits, err));
+    reports.cut = reports.count > call->row_limit;
+    audits.cut = audits.count > call->row_limit;
     if (place.before_us == 0 && place.before_sequence == 0) { /* the first page */
         row_text(&call->document, "tenant", tenant.name);
         row_ident(&call->document, "tenant_id", &tenant.id);

@@ -57,6 +57,27 @@ static void test_happy(void **state) {
     stage_close(&stage);
 }
 
+/* A backup, a check, a look brings no tenant to a target: no row says so of them, while the rows
+ * that do are found by their words. */
+static void test_words_by_kind(void **state) {
+    static const rollout_kind_t OTHERS[] = {KIND_RESTORE, KIND_BASELINE,     KIND_BACKUP,
+                                            KIND_LOOK,    KIND_BACKUP_CHECK, KIND_PRUNE};
+    (void)state;
+    size_t changed = 0;
+    for (size_t r = 0; r < ROLLOUT_MACHINE.row_count; r++) {
+        const char *why = ROLLOUT_MACHINE.rows[r].why;
+        bool ends = (IN(ROLLOUT_MACHINE.rows[r].next) &
+                     (IN(ROLLOUT_SUCCEEDED) | IN(ROLLOUT_INCOMPLETE))) != 0;
+        assert_string_equal(rollout_why(KIND_FORWARD, why), why);
+        assert_string_equal(rollout_why(KIND_UNDO, why), why);
+        for (size_t k = 0; ends && k < sizeof OTHERS / sizeof OTHERS[0]; k++) {
+            assert_null(strstr(rollout_why(OTHERS[k], why), "target"));
+            changed += strcmp(rollout_why(OTHERS[k], why), why) != 0;
+        }
+    }
+    assert_int_equal(changed, 3 * sizeof OTHERS / sizeof OTHERS[0]);
+}
+
 /* Everything stood at the target already: over at once, without an agent. */
 static void test_nothing_to_do(void **state) {
     (void)state;
@@ -508,6 +529,7 @@ static void test_adopt_half_done(void **state) {
 
 case_list_t cases_rollout(void) {
     static const struct CMUnitTest ITEMS[] = {
+        cmocka_unit_test(test_words_by_kind),
         cmocka_unit_test(test_happy),
         cmocka_unit_test(test_nothing_to_do),
         cmocka_unit_test(test_continue_ends_incomplete),

@@ -1,4 +1,5 @@
 /* fleet.c: agents, clusters, tenants, history, audit and bundles as documents. */
+#include "coordinator/store/store_agent.h"
 #include "coordinator/store/store_audit.h"
 #include "coordinator/store/store_report.h"
 #include "tests/unit/coordinator/service/world.h"
@@ -82,6 +83,15 @@ static void agents_and_clusters_are_listed(void **state) {
     assert_string_equal(text_of(list, "clusters.0.agent"), "host1");
     assert_int_equal(number_of(list, "clusters.0.leased"), true);
     assert_int_equal(number_of(list, "clusters.0.tenants"), 2);
+    /* a beat says that it is still there; a reading is news only where something changed */
+    const agent_key_t host = key_of(1);
+    OK(w, store_begin(w->store, &w->err));
+    OK(w, store_agent_touch(w->store, &host, w->now_us + 77, &w->err));
+    OK(w, store_commit(w->store, &w->err));
+    assert_true(number_of(list, "clusters.0.last_seen_us") < w->now_us + 77);
+    int64_t touched_us = w->now_us + 77;
+    list = ask(w, "clusters.list", "{}");
+    assert_true(number_of(list, "clusters.0.last_seen_us") == touched_us);
     list = ask(w, "agents.list", "{}");
     assert_int_equal(size_of(list, "agents"), 1);
     assert_string_equal(text_of(list, "agents.0.name"), "host1");
@@ -129,7 +139,14 @@ static void put_history(world_t *w, const task_t *task, uint32_t count) {
                              .action = "something",
                              .tenant = task->tenant,
                              .result = "ok"};
+        audit_row_t echo = {.time_us = 1001 + 10 * i, /* the same, as link/reports.c has it */
+                            .actor = "host1",
+                            .action = "apply",
+                            .tenant = task->tenant,
+                            .sql_digest = digest_of(9),
+                            .result = "ok"};
         OK(w, store_report_insert(w->store, &report, &fresh, &w->err));
+        OK(w, store_audit_append(w->store, &echo, &w->err));
         OK(w, store_audit_append(w->store, &audit, &w->err));
     }
     OK(w, store_commit(w->store, &w->err));
