@@ -12,6 +12,7 @@
 #include "agent/backup/backup_file.h"
 #include "agent/backup/backup_pour.h"
 #include "agent/backup/backup_readback.h"
+#include "agent/backup/backup_rights.h"
 #include "agent/backup/backup_steps.h"
 #include "agent/backup/backup_store.h"
 #include "common/base/clock.h"
@@ -235,11 +236,12 @@ static status_t take_dump(dump_t *dump, error_t *err) {
     }
 }
 
-/* What the server's refusal for lack of rights reads like, in the C locale that pg_dump runs in;
- * no other try can end otherwise. A server that speaks another language is tried again. */
-static bool is_denied(const char *complaint) {
+/* Whether it failed for lack of rights, so that no other try can end otherwise: as a server says it
+ * that speaks English, or as its catalogs have it, whatever it speaks. */
+static bool is_denied(const dump_t *dump, const char *complaint) {
     return strstr(complaint, "permission denied") != NULL ||
-           strstr(complaint, "row-level security policy") != NULL;
+           strstr(complaint, "row-level security policy") != NULL ||
+           backup_rights_lack(&dump->order->connection);
 }
 
 static status_t check_pg_dump(dump_t *dump, error_t *err) {
@@ -249,7 +251,7 @@ static status_t check_pg_dump(dump_t *dump, error_t *err) {
         return STATUS_OK;
     }
     backup_tool_complaint(&dump->pg_dump, "pg_dump", complaint, sizeof complaint);
-    return error_set(err, is_denied(complaint) ? ERROR_BACKUP_DENIED : ERROR_BACKUP_FAILED,
+    return error_set(err, is_denied(dump, complaint) ? ERROR_BACKUP_DENIED : ERROR_BACKUP_FAILED,
                      "pg_dump ended with %d: %s", code,
                      complaint[0] != '\0' ? complaint : "no message");
 }
