@@ -52,6 +52,10 @@ static const yaml_field_t LIMITS_FIELDS[] = {
      .default_text = "64", .help = "rollouts open at once; another is refused"},
     {"commit_batch", YAML_INTEGER, IN(limits, commit_batch), .min = 1, .max = 100000,
      .default_text = "512", .help = "events in one commit of the catalog, at most"},
+    {"questions_waiting", YAML_INTEGER, IN(limits, questions_waiting), .min = 1, .max = 1000,
+     .default_text = "32", .help = "questions of one operator's key that wait; another is refused"},
+    {"questions_per_second", YAML_INTEGER, IN(limits, questions_per_second), .min = 1, .max = 100000,
+     .default_text = "200", .help = "questions of one operator's key; more wait"},
 };
 static const yaml_schema_t LIMITS = {
     .name = "limits", .size = sizeof(((coordinator_config_t *)0)->limits),

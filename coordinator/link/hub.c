@@ -84,6 +84,7 @@ void hub_destroy(hub_t **self_p) {
     effects_free(&self->effects);
     engine_destroy(&self->engine);
     throttle_destroy(&self->unheard);
+    askers_free(self);
     free(self);
     *self_p = NULL;
 }
@@ -337,27 +338,61 @@ static status_t take(hub_t *self, const listener_message_t *from, const envelope
     return bundles_put(self, from, message->bundle_put, err);
 }
 
-void hub_receive(hub_t *self, const listener_message_t *from) {
-    if (self->broken) {
-        return;
-    }
-    hub_read_clocks(self);
+/* Open, verify and take one message in; a question of one that asks too often is refused. */
+static void receive(hub_t *self, const listener_message_t *from, const envelope_t *envelope,
+                    bool refused) {
     error_t err = {0};
-    envelope_t envelope;
     CLEANUP(message_destroy_p) message_t *message = NULL;
-    if (codec_open(from->bytes, from->size, from->peer->party, &envelope, &err) != STATUS_OK ||
-        codec_unpack(&envelope, envelope.kind->domain != NULL ? &from->peer->sign : NULL, &message,
+    if (codec_unpack(envelope, envelope->kind->domain != NULL ? &from->peer->sign : NULL, &message,
                      &err) != STATUS_OK) {
         self->dropped++;
         hub_refuse(self, from, &err);
         return;
     }
-    if (take(self, from, &envelope, message, &err) != STATUS_OK) {
+    if (refused) {
+        askers_refuse(self, from, message->question->number);
+    } else if (take(self, from, envelope, message, &err) != STATUS_OK) {
         hub_abandon(self, "message not taken in", &err);
         return;
     }
     if (++self->taken >= self->options.config->limits.commit_batch) {
         hub_settle(self);
+    }
+}
+
+static bool open_envelope(hub_t *self, const listener_message_t *from, envelope_t *envelope) {
+    error_t err = {0};
+    if (codec_open(from->bytes, from->size, from->peer->party, envelope, &err) == STATUS_OK) {
+        return true;
+    }
+    self->dropped++;
+    hub_refuse(self, from, &err);
+    return false;
+}
+
+/* One that waited: as if it had come now. */
+static void take_waiting(hub_t *self, const listener_message_t *from) {
+    envelope_t envelope;
+    if (!self->broken && open_envelope(self, from, &envelope)) {
+        receive(self, from, &envelope, false);
+    }
+}
+
+void hub_receive(hub_t *self, const listener_message_t *from) {
+    envelope_t envelope;
+    askers_verdict_t verdict = ASKERS_NOW;
+    if (self->broken) {
+        return;
+    }
+    hub_read_clocks(self);
+    if (!open_envelope(self, from, &envelope)) {
+        return;
+    }
+    if (envelope.kind->kind == DROVER__KIND__KIND_QUESTION) { /* before its signature costs time */
+        verdict = askers_admit(self, from);
+    }
+    if (verdict != ASKERS_LATER) {
+        receive(self, from, &envelope, verdict == ASKERS_REFUSED);
     }
 }
 
@@ -394,6 +429,10 @@ void hub_tick(hub_t *self) {
         return;
     }
     bundles_tick(self);
+    askers_tick(self, take_waiting);
+    if (self->broken) {
+        return;
+    }
     jobs_end_unsent(self);
     event_t event = hub_event(self, EVENT_TICK, NULL);
     hub_step(self, &event);
@@ -429,6 +468,7 @@ void hub_peers_changed(hub_t *self, const zap_t *zap) {
             drop_session(self, session);
         }
     }
+    askers_peers_changed(self, zap);
     hub_settle(self);
 }
 

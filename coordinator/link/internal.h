@@ -20,6 +20,7 @@
 
 typedef struct upload upload_t; /* bundles.c: a bundle that an operator is pushing */
 typedef struct bundle_prover bundle_prover_t;
+typedef struct asker asker_t; /* askers.c: a key that asks questions */
 
 struct hub {
     hub_options_t options;
@@ -34,6 +35,7 @@ struct hub {
     upload_t *uploads;
     bundle_prover_t *prover; /* the proof that is under way, or NULL */
     upload_t *proving;       /* of what; NULL where that was given up */
+    asker_t *askers;         /* by key: how often each is answered */
     throttle_t *unheard;     /* messages of keys that left, by key: unheard.c */
     uint64_t dropped;        /* messages that broke a rule of the protocol */
     uint32_t taken;          /* messages since the last commit */
@@ -141,6 +143,22 @@ MUST_CHECK status_t news_begin(hub_t *self, error_t *err);
 MUST_CHECK status_t news_look(hub_t *self, error_t *err);
 /* Tell an agent that said hello what it lacks. */
 MUST_CHECK status_t news_tell(hub_t *self, session_t *session, error_t *err);
+
+/* askers.c: how often one operator's key is answered, and what of it waits */
+typedef enum askers_verdict {
+    ASKERS_NOW,     /* within its rate */
+    ASKERS_LATER,   /* kept, and taken up as time passes */
+    ASKERS_REFUSED, /* as much of it waits already as may */
+} askers_verdict_t;
+askers_verdict_t askers_admit(hub_t *self, const listener_message_t *from);
+/* Answer a refused one: ERROR_ASKED_TOO_OFTEN. */
+void askers_refuse(hub_t *self, const listener_message_t *from, uint32_t number);
+/* Take up what waited long enough. */
+typedef void askers_take_fn(hub_t *self, const listener_message_t *message);
+void askers_tick(hub_t *self, askers_take_fn *take);
+/* Drop what waits of keys that are no operator's any more. */
+void askers_peers_changed(hub_t *self, const zap_t *zap);
+void askers_free(hub_t *self);
 
 /* unheard.c: messages of a key that left while it is connected: dropped, counted and told */
 MUST_CHECK status_t unheard_open(hub_t *self, error_t *err);

@@ -63,6 +63,8 @@ static void make_config(house_t *h) {
                    .jobs_per_agent = 8,
                    .commit_batch = 64,
                    .rollouts = 4,
+                   .questions_per_second = 1000,
+                   .questions_waiting = 32,
                    .queue_messages = 100},
     };
     static char listen[] = "tcp://127.0.0.1:*";

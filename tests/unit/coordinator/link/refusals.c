@@ -241,6 +241,72 @@ static void test_question_of_yesterday(void **state) {
     assert_int_equal(engine_rollout_count(*hub_engine(world->hub)), 0);
 }
 
+#define ANSWER DROVER__KIND__KIND_ANSWER
+
+static void send_question(world_t *world, uint32_t number) {
+    Drover__Question question = DROVER__QUESTION__INIT;
+    ident_t id = tenant_id(100 + number);
+    question.id = field_of_ident(&id);
+    question.number = number;
+    question.verb = field_of_text("refuse");
+    question.wall_us = clock_wall_us();
+    actor_send(&world->operator, DROVER__KIND__KIND_QUESTION, &question.base);
+}
+
+static void assert_answered(world_t *world, size_t count, uint32_t number, const char *code) {
+    const Drover__Answer *answer = await_message(&world->operator, ANSWER, count)->answer;
+    assert_int_equal(answer->number, number);
+    if (code != NULL) {
+        assert_string_equal(answer->code, code);
+    }
+}
+
+/* A key past its rate waits, within a bound, and keeps no agent waiting. */
+static void test_a_key_that_asks_too_often(void **state) {
+    world_t *world = *state;
+    world->config.limits.questions_per_second = 1;
+    world->config.limits.questions_waiting = 2;
+    actor_dial(&world->operator);
+    actor_dial(&world->a);
+    say_hello(&world->a);
+    for (uint32_t number = 1; number <= 4; number++) {
+        send_question(world, number);
+    }
+    assert_answered(world, 2, 4, error_code_text(ERROR_ASKED_TOO_OFTEN)); /* behind the first */
+    size_t beats = world->a.count[DROVER__KIND__KIND_COORDINATOR_BEAT];
+    say_beat(&world->a, 3, 0);
+    (void)await_message(&world->a, DROVER__KIND__KIND_COORDINATOR_BEAT, beats + 1);
+    world->config.limits.questions_per_second = 1000; /* as if time had passed */
+    (void)await_message(&world->operator, ANSWER, 4);
+    assert_int_equal(world->operator.last[ANSWER]->answer->number, 3); /* in their order */
+    assert_string_not_equal(world->operator.last[ANSWER]->answer->code,
+                            error_code_text(ERROR_ASKED_TOO_OFTEN));
+}
+
+/* Who is no operator any more is not answered from the queue either. */
+static void test_what_waits_goes_with_its_key(void **state) {
+    world_t *world = *state;
+    error_t err = {0};
+    world->config.limits.questions_per_second = 1;
+    world->config.limits.questions_waiting = 2;
+    actor_dial(&world->operator);
+    actor_dial(&world->a);
+    say_hello(&world->a);
+    for (uint32_t number = 1; number <= 4; number++) {
+        send_question(world, number);
+    }
+    assert_answered(world, 2, 4, error_code_text(ERROR_ASKED_TOO_OFTEN)); /* behind the first */
+    const zap_peer_t nobody = {.name = "nobody"};
+    assert_int_equal(zap_set_peers(world->zap, &nobody, 1, &err), STATUS_OK);
+    hub_peers_changed(world->hub, world->zap);
+    world_enroll(world, 3);
+    hub_peers_changed(world->hub, world->zap);
+    world->config.limits.questions_per_second = 1000;
+    hub_tick(world->hub);
+    send_question(world, 5);
+    assert_answered(world, 3, 5, NULL);
+}
+
 #define TEST(function) cmocka_unit_test_setup_teardown(function, world_set_up, world_tear_down)
 
 int main(void) {
@@ -260,6 +326,8 @@ int main(void) {
         TEST(test_nothing_before_hello),
         TEST(test_reports_of_another_journal),
         TEST(test_reports_that_another_key_signed),
+        TEST(test_a_key_that_asks_too_often),
+        TEST(test_what_waits_goes_with_its_key),
         TEST(test_question_of_yesterday),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

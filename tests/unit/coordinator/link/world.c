@@ -245,7 +245,10 @@ int world_set_up(void **state) {
         .unreachable_after_us = 10 * US_PER_S,
         .clock_skew_max_us = 60 * US_PER_S,
         .timeouts = {.offer_us = 60 * US_PER_S, .drain_us = US_PER_S},
-        .limits = {.jobs_per_agent = 8, .commit_batch = 64},
+        .limits = {.jobs_per_agent = 8,
+                   .commit_batch = 64,
+                   .questions_per_second = 1000,
+                   .questions_waiting = 4},
     };
     curve_keypair(&world->key, world->curve);
     sign_keypair(&world->sign, &world->secret);
