@@ -288,14 +288,17 @@ static void step_rollout(engine_t *engine, const event_t *event, effects_t *effe
 static void step_ticket(engine_t *engine, const event_t *event, effects_t *effects) {
     run_t *run = find_run(engine, &event->rollout);
     INVARIANT(run != NULL);              /* as step_rollout */
-    if (event->kind == EVENT_EVIDENCE) { /* no other wave than the current one awaits */
-        waves_apply(engine, run, run->rollout->current_wave, WAVE_EVENT_EVIDENCE, event, effects);
+    if (event->kind == EVENT_EVIDENCE) { /* one that lapsed may await beside the current one */
+        for (uint32_t w = 0; w < run->rollout->wave_count; w++) {
+            waves_apply(engine, run, w, WAVE_EVENT_EVIDENCE, event, effects);
+        }
         return;
     }
     INVARIANT(event->wave < run->rollout->wave_count);
-    waves_apply(engine, run, event->wave,
-                event->kind == EVENT_TICKET ? WAVE_EVENT_TICKETED : WAVE_EVENT_DENIED, event,
-                effects);
+    static const wave_event_t TOLD[] = {[EVENT_TICKET] = WAVE_EVENT_TICKETED,
+                                        [EVENT_UNTICKETED] = WAVE_EVENT_DENIED,
+                                        [EVENT_LAPSED] = WAVE_EVENT_LAPSED};
+    waves_apply(engine, run, event->wave, TOLD[event->kind], event, effects);
 }
 
 /* What an agent says of itself and its clusters; renews only what it holds. */
@@ -328,6 +331,7 @@ void engine_step(engine_t *engine, const event_t *event, effects_t *effects) {
     case EVENT_TICKET:
     case EVENT_UNTICKETED:
     case EVENT_EVIDENCE:
+    case EVENT_LAPSED:
         step_ticket(engine, event, effects);
         break;
     case EVENT_SEEN:

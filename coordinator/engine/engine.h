@@ -35,6 +35,7 @@ typedef enum event_kind {
     EVENT_TICKET,     /* answer to EFFECT_TICKET: rollout, wave; what opens it is stored */
     EVENT_UNTICKETED, /* the same: rollout, wave, words; it cannot be opened yet */
     EVENT_EVIDENCE,   /* results or an approval came: rollout; a wave that awaits asks again */
+    EVENT_LAPSED,     /* trust changed: rollout, wave; what opened it would not open it today */
     EVENT_SEEN,       /* agent says how a cluster looks: agent, cluster, writable, parallel */
     EVENT_ALIVE,      /* agent was heard: agent; renews the leases that it holds */
     EVENT_GOODBYE,    /* agent leaves: agent */

@@ -35,6 +35,7 @@ static const char *const EVENTS[TASK_EVENT_COUNT] = {
     [TASK_EVENT_WITHDRAWN] = "withdrawn",
     [TASK_EVENT_RETRIED] = "retried",
     [TASK_EVENT_OUT_OF_REACH] = "out of reach",
+    [TASK_EVENT_WITHHELD] = "withheld",
 };
 
 static const char *const CONDITIONS[TASK_IF_COUNT] = {
@@ -127,6 +128,8 @@ static const table_row_t ROWS[] = {
      "an operator asked for another try"},
     {29, AGAIN, ON(RETRIED), OPEN | ORDERED, ORDERED, TASK_PENDING, {TASK_DO_CLEAR},
      "an operator asked for another try; its wave is not open yet"},
+    {30, AT(READY), ON(WITHHELD), 0, 0, TASK_PENDING, {0},
+     "kept back: its wave waits for another ticket"},
 
     {40, IDLE, RESULTS, 0, 0, TABLE_SAME, {0},
      "ignored: word of an attempt that is over"},
@@ -153,6 +156,8 @@ static const table_row_t ROWS[] = {
      "nothing to try again"},
     {51, AGAIN, ON(RETRIED), ORDERED, 0, TABLE_SAME, {0},
      "refused: the plan found nothing to do for it, so that no signed order names it"},
+    {52, EVERY & ~AT(READY), ON(WITHHELD), 0, 0, TABLE_SAME, {0},
+     "ignored: it is not about to be given out"},
 };
 // clang-format on
 

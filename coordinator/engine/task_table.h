@@ -25,6 +25,7 @@ typedef enum task_event {
     TASK_EVENT_WITHDRAWN,    /* the rollout ends before it */
     TASK_EVENT_RETRIED,      /* an operator asks for another try */
     TASK_EVENT_OUT_OF_REACH, /* its cluster was out of reach for longer than the spec allows */
+    TASK_EVENT_WITHHELD,     /* what opened its wave holds no longer */
     TASK_EVENT_COUNT
 } task_event_t;
 

@@ -13,6 +13,7 @@ static const char *const EVENTS[WAVE_EVENT_COUNT] = {
     [WAVE_EVENT_RETRIED] = "retried",        [WAVE_EVENT_FORGIVEN] = "forgiven",
     [WAVE_EVENT_EVIDENCE] = "evidence came", [WAVE_EVENT_TICKETED] = "ticketed",
     [WAVE_EVENT_DENIED] = "denied",          [WAVE_EVENT_POSTPONED] = "postponed",
+    [WAVE_EVENT_LAPSED] = "lapsed",
 };
 
 static const char *const CONDITIONS[WAVE_IF_COUNT] = {"all settled", "budget spent", "soaks",
@@ -27,6 +28,7 @@ static const char *const EFFECTS[WAVE_EFFECT_COUNT] = {
     [WAVE_DO_JUDGE] = "judge",
     [WAVE_DO_ASK] = "ask for its ticket",
     [WAVE_DO_EXPLAIN] = "tell rollout: reason",
+    [WAVE_DO_WITHHOLD] = "withhold tasks",
 };
 
 #define SETTLED WAVE_IF_SETTLED
@@ -74,13 +76,17 @@ static const table_row_t ROWS[] = {
      "the wave waits for its ticket"},
     {16, AT(AWAITING), ON(POSTPONED), 0, 0, WAVE_PENDING, {0},
      "its turn comes again: tenants of an earlier wave are tried again"},
+    {17, AT(OPEN), ON(LAPSED), 0, 0, WAVE_AWAITING, {WAVE_DO_WITHHOLD, WAVE_DO_ASK},
+     "the ticket that opened it holds no longer; it waits for another one"},
+    {18, AT(AWAITING), ON(JUDGED), SETTLED, SETTLED, WAVE_OPEN, {WAVE_DO_JUDGE},
+     "nothing of it is left to begin: it needs no ticket"},
 
     {20, EVERY & ~(AT(PENDING) | AT(AWAITING)), ON(OPENED), 0, 0, TABLE_SAME, {0},
      "ignored: it was opened before"},
-    {21, AT(PENDING) | AT(AWAITING) | AT(PASSED) | AT(FAILED) | AT(CANCELLED),
-     ON(JUDGED) | ON(SOAKED), 0, 0, TABLE_SAME, {0},
+    {21, AT(PENDING) | AT(PASSED) | AT(FAILED) | AT(CANCELLED), ON(JUDGED) | ON(SOAKED), 0, 0,
+     TABLE_SAME, {0},
      "ignored: the wave is not at work"},
-    {22, AT(OPEN), ON(SOAKED), 0, 0, TABLE_SAME, {0},
+    {22, AT(OPEN) | AT(AWAITING), ON(SOAKED), 0, 0, TABLE_SAME, {0},
      "ignored: the soak was given up for another try"},
     {23, AT(PASSED) | AT(CANCELLED), ON(CANCELLED), 0, 0, TABLE_SAME, {0},
      "ignored: the wave is over"},
@@ -91,6 +97,10 @@ static const table_row_t ROWS[] = {
     {26, EVERY & ~AT(AWAITING), ON(EVIDENCE) | ON(TICKETED) | ON(DENIED) | ON(POSTPONED), 0, 0,
      TABLE_SAME, {0},
      "ignored: it does not wait for a ticket"},
+    {27, AT(AWAITING), ON(JUDGED), SETTLED, 0, TABLE_SAME, {0},
+     "ignored: it is judged again once it is open"},
+    {28, EVERY & ~AT(OPEN), ON(LAPSED), 0, 0, TABLE_SAME, {0},
+     "ignored: nothing of it is given out"},
 };
 // clang-format on
 

@@ -18,6 +18,7 @@ typedef enum wave_event {
     WAVE_EVENT_TICKETED,  /* what opens it was verified and stored */
     WAVE_EVENT_DENIED,    /* it cannot be opened yet, and the words say why */
     WAVE_EVENT_POSTPONED, /* a retry took the rollout back to an earlier wave */
+    WAVE_EVENT_LAPSED,    /* what opened it would not open it today: a signer was taken out */
     WAVE_EVENT_COUNT
 } wave_event_t;
 
@@ -38,6 +39,7 @@ typedef enum wave_effect {
     WAVE_DO_JUDGE,       /* look at it again at once */
     WAVE_DO_ASK,         /* ask for what opens it */
     WAVE_DO_EXPLAIN,     /* the rollout's reason says how that stands */
+    WAVE_DO_WITHHOLD,    /* its tasks that nobody has are not dispatched any more */
     WAVE_EFFECT_COUNT
 } wave_effect_t;
 

@@ -36,6 +36,15 @@ static void release(engine_t *engine, run_t *run, uint32_t number, const event_t
     }
 }
 
+/* What nobody has been given waits with its wave; what an agent has in hand it finishes. */
+static void withhold(engine_t *engine, run_t *run, uint32_t number, const event_t *event,
+                     effects_t *effects) {
+    const wave_t *wave = &run->rollout->waves[number];
+    for (uint32_t i = wave->first; i < wave->first + wave->count; i++) {
+        tasks_apply(engine, run, i, TASK_EVENT_WITHHELD, event, effects);
+    }
+}
+
 /* What a row of one wave has done. */
 typedef struct turn {
     uint32_t number;
@@ -72,6 +81,9 @@ static void carry_out(engine_t *engine, run_t *run, const turn_t *turn, wave_eff
         break;
     case WAVE_DO_EXPLAIN:
         rollouts_explain(run, turn->row->why, event, effects);
+        break;
+    case WAVE_DO_WITHHOLD:
+        withhold(engine, run, number, event, effects);
         break;
     case WAVE_DO_NOTHING:
     case WAVE_EFFECT_COUNT:

@@ -42,7 +42,8 @@ struct hub {
     int64_t now_us;          /* wall clock, read once a message */
     int64_t boot_us;         /* boot clock, likewise */
     bool offer_all;          /* what is ready changed: every agent with room is asked */
-    bool ask_all;            /* every wave that awaits its ticket asks for it again */
+    bool ask_all;            /* every wave asks for its ticket, or has it judged, again */
+    int64_t judge_due_us;    /* wall clock: when tickets of open waves are judged anyway */
     holds_t holds;           /* that stand: nothing forward leaves under them */
     bool look;               /* what agents must know may have changed: see news.c */
     uint64_t trust_seen;     /* keeper_changes, as last looked at */
@@ -129,8 +130,9 @@ MUST_CHECK status_t results_take(hub_t *self, const listener_message_t *from,
 /* tickets.c: what opens a later wave */
 /* Carry out EFFECT_TICKET and tell the engine how that went. */
 void tickets_ask(hub_t *self, const effect_t *effect);
-/* Have those asked for again of which more is known now; before what the engine wants is carried
- * out. */
+/* Have those asked for again of which more is known now, and those that hold no longer taken from
+ * their waves; before what the engine wants is carried out, and so before anything of theirs is
+ * given out. */
 void tickets_look(hub_t *self);
 /* The ticket that opened a later wave of the order. ERROR_TICKET_ORDER where none did. */
 MUST_CHECK status_t tickets_of(hub_t *self, proofs_t *proofs, uint32_t wave, digest_t *ret_ticket,

@@ -27,7 +27,9 @@ typedef struct proofs_wave {
     leaf_t *items;      /* of leaves */
     uint32_t *ordinals; /* task of each leaf, in the order's rollout */
     merkle_t *tree;
-    digest_t ticket; /* that opens it; zero: not asked for yet, or there is none */
+    digest_t ticket;   /* that opens it; zero: not asked for yet, or there is none */
+    uint64_t judged;   /* keeper_changes when the ticket was found to hold; 0: not yet */
+    int64_t judged_us; /* wall clock of that */
 } proofs_wave_t;
 
 /* What is known of one order. */

@@ -3,6 +3,11 @@
  * approval, or the results that agents signed beside their cards. It is verified as agents will
  * verify it before it is stored, so that a wave never opens whose jobs every agent would refuse.
  * Nothing of this authorizes anything by itself.
+ *
+ * What opened a wave may open it no longer: an agent's or an approver's key is taken out, a card or
+ * an approval ends. So the ticket of each open wave is verified again when trust changes, when a
+ * wave opens anew, at the start, and as time passes; where it fails, the wave asks for another one
+ * within the same transaction, and nothing of it leaves before that.
  */
 #include "common/trust/ticket.h"
 #include "coordinator/link/internal.h"
@@ -16,6 +21,9 @@
 
 /* Two clocks take part in a soak: where only time is missing it is asked for again so soon. */
 #define ASK_AGAIN_US US_PER_S
+
+/* Cards and approvals end without a word from anybody. */
+#define JUDGE_AGAIN_US (60 * US_PER_S)
 
 /* ------------------------------------------------------------------ an order as it stands now */
 
@@ -220,6 +228,13 @@ static status_t audit_ticket(const standing_t *standing, const ticket_row_t *tic
     return hub_audit(standing->hub, &row, err);
 }
 
+/* The wave's ticket holds as trust stands now. */
+static void note_judged(standing_t *standing) {
+    proofs_wave_t *wave = &standing->proofs->waves[standing->wave];
+    wave->judged = keeper_changes(standing->hub->options.keeper);
+    wave->judged_us = standing->hub->now_us;
+}
+
 static status_t keep_ticket(standing_t *standing, const ticket_parts_t *parts, error_t *err) {
     hub_t *self = standing->hub;
     CLEANUP(buffer_free) buffer_t bytes = {.limit = TICKET_BYTES};
@@ -234,6 +249,7 @@ static status_t keep_ticket(standing_t *standing, const ticket_parts_t *parts, e
                         .made_us = self->now_us};
     TRY(store_ticket_insert(self->options.store, &row, err));
     standing->proofs->waves[standing->wave].ticket = row.digest;
+    note_judged(standing);
     return audit_ticket(standing, &row, &verdict, err);
 }
 
@@ -322,6 +338,81 @@ void tickets_ask(hub_t *self, const effect_t *effect) {
     self->offer_all = true;
 }
 
+/* ------------------------------------------------------------------ what opened it before */
+
+static status_t verify_stored(const standing_t *standing, ticket_verdict_t *ret_verdict,
+                              error_t *err) {
+    CLEANUP(arena_free) arena_t arena = {0};
+    ticket_part_read_t read = {0};
+    ticket_part_t part = {.room = TICKET_BYTES};
+    TRY(tickets_of(standing->hub, standing->proofs, standing->wave, &part.digest, err));
+    TRY(store_ticket_read(standing->hub->options.store, &part, &arena, &read, err));
+    ticket_claim_t claim = {.wave = standing->wave, .bytes = read.bytes, .size = read.size};
+    return ticket_verify(&standing->authority, &claim, ret_verdict, err);
+}
+
+static bool is_fresh(const standing_t *standing) {
+    const hub_t *self = standing->hub;
+    const proofs_wave_t *wave = &standing->proofs->waves[standing->wave];
+    return wave->judged == keeper_changes(self->options.keeper) &&
+           self->now_us >= wave->judged_us && self->now_us - wave->judged_us < JUDGE_AGAIN_US;
+}
+
+/* Whether the ticket of an open wave fails, and with it every job of the wave that is not begun.
+ * Where the order itself does not stand another ticket would not help. */
+static bool has_lapsed(standing_t *standing, error_t *why) {
+    error_t ignored = {0};
+    ticket_verdict_t verdict;
+    if (is_fresh(standing) || open_order(standing, &ignored) != STATUS_OK) {
+        return false;
+    }
+    if (verify_stored(standing, &verdict, why) == STATUS_OK) {
+        note_judged(standing);
+        return false;
+    }
+    return why->code != ERROR_STORE && why->code != ERROR_NO_MEMORY;
+}
+
+static void judge_open(hub_t *self, const rollout_t *rollout, uint32_t number) {
+    CLEANUP(standing_free) standing_t standing = {.hub = self, .rollout = rollout};
+    error_t why = {0};
+    if (!rollout->ticketed || rollout->waves[number].state != WAVE_OPEN ||
+        proofs_find(self, rollout, &standing.proofs, &why) != STATUS_OK) {
+        return; /* without proofs no job of it leaves */
+    }
+    standing.wave = proofs_wave_of(standing.proofs, number);
+    if (standing.wave == PROOFS_NO_WAVE || standing.wave == 0 || !has_lapsed(&standing, &why)) {
+        return;
+    }
+    log_warning("ticket lapsed", "rollout", rollout->name, "wave", rollout->waves[number].name,
+                "code", error_code_text(why.code), "reason", why.message);
+    event_t event = hub_event(self, EVENT_LAPSED, NULL);
+    event.rollout = rollout->id;
+    event.wave = number;
+    hub_step(self, &event);
+}
+
+static void judge_all(hub_t *self) {
+    for (size_t i = 0; i < engine_rollout_count(self->engine); i++) {
+        const rollout_t *rollout = engine_rollout_at(self->engine, i);
+        for (uint32_t w = 0; w < rollout->wave_count; w++) {
+            judge_open(self, rollout, w);
+        }
+    }
+    self->judge_due_us = self->now_us + JUDGE_AGAIN_US;
+}
+
+/* A retry or a resume opened waves within this transaction whose tickets are of another day. */
+static void judge_opened(hub_t *self) {
+    size_t count = self->effects.count; /* what follows from them is seen to by what opens them */
+    for (size_t i = self->carried; i < count; i++) {
+        effect_t effect = self->effects.items[i];
+        if (effect.kind == EFFECT_SAVE_WAVE) {
+            judge_open(self, effect.rollout, effect.wave);
+        }
+    }
+}
+
 /* ------------------------------------------------------------------ when it is asked again */
 
 static void ask_again(hub_t *self, const ident_t *rollout) {
@@ -333,6 +424,11 @@ static void ask_again(hub_t *self, const ident_t *rollout) {
 void tickets_look(hub_t *self) {
     proofs_t *proofs = NULL;
     proofs_t *next = NULL;
+    if (self->ask_all || self->now_us >= self->judge_due_us) {
+        judge_all(self);
+    } else {
+        judge_opened(self);
+    }
     for (size_t i = 0; self->ask_all && i < engine_rollout_count(self->engine); i++) {
         ask_again(self, &engine_rollout_at(self->engine, i)->id);
     }

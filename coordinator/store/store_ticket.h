@@ -45,7 +45,7 @@ typedef struct ticket_row {
     int64_t made_us;
 } ticket_row_t;
 
-/* Insert; the same bytes again change nothing. */
+/* Insert; the same bytes again become the newest. */
 MUST_CHECK status_t store_ticket_insert(store_t *store, const ticket_row_t *row, error_t *err);
 
 /* The digest of the newest ticket that opens the wave; zero where there is none. */

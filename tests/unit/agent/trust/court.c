@@ -124,7 +124,10 @@ static void test_a_ticket_whose_wave_failed(void **state) {
     host->world.entries[0][0].outcome = RESULT_FAILED;
     host_aim(host, 1, 0);
     host_ticket(host);
-    host_refuses(host, ERROR_TICKET_BUDGET);
+    error_t err = {0};
+    assert_int_equal(host_judge(host, &err), COURT_REFUSED);
+    assert_int_equal(err.code, ERROR_TICKET_BUDGET);
+    assert_int_equal(err.retry, RETRY_PERMANENT); /* no other ticket says more */
 }
 
 static void test_a_ticket_whose_wave_still_soaks(void **state) {
@@ -157,6 +160,23 @@ static void test_an_agent_whose_result_was_its_last(void **state) {
     assert_int_equal(news, KEEPER_REVOKED);
     host_aim(host, 1, 1);
     host_refuses(host, ERROR_CARD_REVOKED); /* the wave that its word opened is not open any more */
+    size_t asked = host->asked;
+    assert_int_equal(host_judge(host, &err), COURT_REFUSED);
+    assert_int_equal(err.retry, RETRY_TRANSIENT);
+    assert_true(host->asked > asked); /* nor is its paper kept */
+}
+
+/* Another ticket may hold: the job comes again. */
+static void test_a_ticket_that_lapsed_is_a_passing_fault(void **state) {
+    host_t *host = good(state);
+    error_t err = {0};
+    host->world.cards[0].expires_us = NOW_US + TRUST_MINUTE_US;
+    host_aim(host, 1, 0);
+    host_ticket(host);
+    host->world.now_us = NOW_US + TRUST_SKEW_US + 2 * TRUST_MINUTE_US;
+    assert_int_equal(host_judge(host, &err), COURT_REFUSED);
+    assert_int_equal(err.code, ERROR_CARD_TIME);
+    assert_int_equal(err.retry, RETRY_TRANSIENT);
 }
 
 /* ---- words to all agents ---- */
@@ -287,6 +307,7 @@ int main(void) {
         TEST(test_a_later_wave_without_its_ticket),
         TEST(test_a_ticket_whose_wave_failed),
         TEST(test_a_ticket_whose_wave_still_soaks),
+        TEST(test_a_ticket_that_lapsed_is_a_passing_fault),
         TEST(test_an_agent_whose_result_was_its_last),
         TEST(test_a_hold),
         TEST(test_a_stop),

@@ -81,7 +81,7 @@ static uint32_t ignored_by(task_state_t state) {
     case TASK_STATE_COUNT:
         break;
     }
-    return IGNORED[state];
+    return IGNORED[state] | (state != TASK_READY ? EV(WITHHELD) : 0U);
 }
 
 static void test_tasks_ignore(void **state) {
@@ -154,7 +154,8 @@ static void test_waves_ignore(void **state) {
             scene_open(&scene, TASK_READY, (wave_state_t)s);
             wave_gets(&scene, (wave_event_t)e);
             bool same = (int)scene.rollout->waves[0].state == s && scene.stage.effects.count == 0;
-            uint32_t ignored = IGNORED_BY_WAVE[s] | (s != WAVE_AWAITING ? of_tickets : 0);
+            uint32_t ignored = IGNORED_BY_WAVE[s] | (s != WAVE_AWAITING ? of_tickets : 0) |
+                               (s != WAVE_OPEN ? IN(WAVE_EVENT_LAPSED) : 0);
             assert_int_equal(same, (ignored & IN(e)) != 0);
             stage_close(&scene.stage);
         }

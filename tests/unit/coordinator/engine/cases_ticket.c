@@ -214,6 +214,125 @@ static void test_restart_while_awaiting(void **state) {
     stage_close(&stage);
 }
 
+/* Four tenants in the second wave, two of them with the agent, when its ticket lapses. */
+static rollout_t *lapse_second(stage_t *stage) {
+    const rollout_plan_t plan = {
+        .number = 1, .ticketed = true, .wave_count = 2, .waves = {{2}, {4}}};
+    rollout_t *rollout = come_to_second(stage, &plan);
+    stage_ticket(stage, rollout, 1);
+    assert_int_equal(stage_room(stage, 1, 2), 2);
+    stage_lapse(stage, rollout, 1);
+    return rollout;
+}
+
+/* What is in hand goes to its end; nothing else starts until another ticket is there. */
+static void test_ticket_lapses(void **state) {
+    (void)state;
+    stage_t stage;
+    rollout_t *rollout = lapse_second(&stage);
+    assert_wave(rollout, 1, WAVE_AWAITING);
+    assert_rollout(rollout, ROLLOUT_RUNNING);
+    assert_int_equal(stage_told(&stage, &WAVE_MACHINE), 17);
+    assert_int_equal(stage_count(&stage, EFFECT_TICKET), 1);
+    assert_task(rollout, 2, TASK_DISPATCHED);
+    assert_task(rollout, 3, TASK_DISPATCHED);
+    assert_task(rollout, 4, TASK_PENDING);
+    assert_task(rollout, 5, TASK_PENDING);
+    stage_deny(&stage, rollout, 1, "one result is missing");
+    assert_string_equal(rollout->reason, "the wave waits for its ticket: one result is missing");
+    stage_lapse(&stage, rollout, 1); /* said twice */
+    assert_int_equal(stage.effects.count, 0);
+    stage_report(&stage, rollout, 2, TASK_EVENT_DONE);
+    assert_wave(rollout, 1, WAVE_AWAITING);
+    stage_report(&stage, rollout, 3, TASK_EVENT_TRANSIENT); /* refused: its ticket lapsed */
+    stage_tick(&stage, RETRY_SECONDS, 1);
+    assert_task(rollout, 3, TASK_WAITING);
+    assert_int_equal(stage_room(&stage, 1, 10), 0);
+    stage_ticket(&stage, rollout, 1);
+    assert_wave(rollout, 1, WAVE_OPEN);
+    stage_tick(&stage, RETRY_SECONDS, 1);
+    assert_int_equal(stage_room(&stage, 1, 10), 3);
+    for (uint32_t i = 3; i < 6; i++) {
+        stage_report(&stage, rollout, i, TASK_EVENT_DONE);
+    }
+    assert_rollout(rollout, ROLLOUT_SUCCEEDED);
+    stage_close(&stage);
+}
+
+/* A new ticket within the same transaction: as if nothing had been. */
+static void test_lapsed_ticket_is_replaced(void **state) {
+    (void)state;
+    stage_t stage;
+    rollout_t *rollout = lapse_second(&stage);
+    stage_ticket(&stage, rollout, 1);
+    assert_wave(rollout, 1, WAVE_OPEN);
+    assert_task(rollout, 4, TASK_READY);
+    assert_int_equal(stage_room(&stage, 1, 10), 2);
+    stage_close(&stage);
+}
+
+/* Nothing is left to begin: nobody is asked for an approval of what is done. */
+static void test_lapsed_wave_ends_without_a_ticket(void **state) {
+    (void)state;
+    stage_t stage;
+    rollout_t *rollout = come_to_second(&stage, &TWO_WAVES);
+    stage_ticket(&stage, rollout, 1);
+    (void)stage_room(&stage, 1, 10);
+    stage_lapse(&stage, rollout, 1);
+    stage_report(&stage, rollout, 2, TASK_EVENT_DONE);
+    assert_wave(rollout, 1, WAVE_AWAITING);
+    stage_report(&stage, rollout, 3, TASK_EVENT_DONE);
+    assert_wave(rollout, 1, WAVE_PASSED);
+    assert_rollout(rollout, ROLLOUT_SUCCEEDED);
+    stage_close(&stage);
+}
+
+/* Failures beyond the budget are found by the wave that opens, or that has nothing left. */
+static void test_lapsed_wave_fails(void **state) {
+    (void)state;
+    stage_t stage;
+    rollout_t *rollout = lapse_second(&stage);
+    stage_report(&stage, rollout, 2, TASK_EVENT_FAILED);
+    assert_wave(rollout, 1, WAVE_AWAITING);
+    stage_ticket(&stage, rollout, 1);
+    assert_wave(rollout, 1, WAVE_FAILED);
+    assert_rollout(rollout, ROLLOUT_PAUSED);
+    stage_lapse(&stage, rollout, 1);
+    assert_wave(rollout, 1, WAVE_FAILED);
+    assert_int_equal(stage.effects.count, 0);
+    stage_close(&stage);
+}
+
+/* A retry went back to the first wave while the second one was open: both may await. */
+static void test_wave_lapses_beside_the_current_one(void **state) {
+    (void)state;
+    stage_t stage;
+    rollout_plan_t plan = TWO_WAVES;
+    plan.waves[0].budget = 1;
+    stage_open(&stage);
+    rollout_t *rollout = stage_start(&stage, &plan);
+    (void)stage_room(&stage, 1, 10);
+    stage_report(&stage, rollout, 0, TASK_EVENT_FAILED);
+    stage_report(&stage, rollout, 1, TASK_EVENT_DONE);
+    stage_ticket(&stage, rollout, 1);
+    stage_retry(&stage, rollout, 0);
+    assert_int_equal(rollout->current_wave, 0);
+    assert_wave(rollout, 1, WAVE_OPEN);
+    stage_lapse(&stage, rollout, 1);
+    assert_wave(rollout, 1, WAVE_AWAITING);
+    assert_int_equal(stage_room(&stage, 1, 10), 1);
+    stage_ask(&stage, EVENT_EVIDENCE, rollout);
+    assert_int_equal(stage_count(&stage, EFFECT_TICKET), 1);
+    stage_deny(&stage, rollout, 1, "one result is missing");
+    stage_report(&stage, rollout, 0, TASK_EVENT_DONE);
+    assert_int_equal(rollout->current_wave, 1);
+    assert_wave(rollout, 1, WAVE_AWAITING);
+    stage_ticket(&stage, rollout, 1);
+    do_wave(&stage, rollout, 1);
+    assert_rollout(rollout, ROLLOUT_SUCCEEDED);
+    stage_close(&stage);
+}
+
 /* A wave in which nothing is left to do passes as soon as it is opened. */
 static void test_settled_wave_passes_with_its_ticket(void **state) {
     (void)state;
@@ -313,6 +432,11 @@ case_list_t cases_ticket(void) {
         cmocka_unit_test(test_retry_while_awaiting),
         cmocka_unit_test(test_retry_within_the_awaiting_wave),
         cmocka_unit_test(test_restart_while_awaiting),
+        cmocka_unit_test(test_ticket_lapses),
+        cmocka_unit_test(test_lapsed_ticket_is_replaced),
+        cmocka_unit_test(test_lapsed_wave_ends_without_a_ticket),
+        cmocka_unit_test(test_lapsed_wave_fails),
+        cmocka_unit_test(test_wave_lapses_beside_the_current_one),
         cmocka_unit_test(test_settled_wave_passes_with_its_ticket),
         cmocka_unit_test(test_held_fleet_does_not_go_forward),
         cmocka_unit_test(test_hold_of_an_application),

@@ -88,7 +88,8 @@ static void judge_wave(const rollout_t *rollout, const wave_t *wave) {
         assert_int_equal(wave->settled, wave->count);
     }
     for (uint32_t i = wave->first; i < wave->first + wave->count; i++) {
-        if (wave->state == WAVE_PENDING || wave->state == WAVE_AWAITING) {
+        bool fresh = wave->state == WAVE_AWAITING && wave->opened_us == 0; /* never was open */
+        if (fresh || (wave->state == WAVE_PENDING && wave->opened_us == 0)) {
             assert_int_equal((int)rollout->tasks[i].state, TASK_PENDING);
         }
     }
@@ -115,7 +116,8 @@ static void judge(history_t *history, event_kind_t kind) {
         }
         for (uint32_t w = 0; w < rollout->wave_count; w++) {
             if (rollout->waves[w].state == WAVE_AWAITING) { /* only where a ticket is its way */
-                assert_true(rollout->ticketed && w == rollout->current_wave);
+                bool lapsed = rollout->waves[w].opened_us != 0;
+                assert_true(rollout->ticketed && (w == rollout->current_wave || lapsed));
                 assert_true(w > 0 || rollout->waves[w].needs_approval);
             }
             judge_wave(rollout, &rollout->waves[w]);
@@ -285,6 +287,10 @@ static void answer_tickets(history_t *history, bool always) {
         bool awaits = rollout->waves[wave].state == WAVE_AWAITING;
         if (chance(history, 4) == 0) {
             stage_ask(stage, EVENT_EVIDENCE, rollout);
+        }
+        if (!always && rollout->ticketed && wave > 0 && chance(history, 40) == 0) {
+            stage_lapse(stage, rollout, wave); /* an agent was revoked */
+            assert_int_not_equal((int)rollout->waves[wave].state, WAVE_OPEN);
         }
         if (always || chance(history, 3) == 0) {
             stage_ticket(stage, rollout, wave);

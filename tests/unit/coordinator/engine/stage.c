@@ -195,6 +195,10 @@ void stage_deny(stage_t *stage, const rollout_t *rollout, uint32_t wave, const c
         &(event_t){.kind = EVENT_UNTICKETED, .rollout = rollout->id, .wave = wave, .words = words});
 }
 
+void stage_lapse(stage_t *stage, const rollout_t *rollout, uint32_t wave) {
+    stage_step(stage, &(event_t){.kind = EVENT_LAPSED, .rollout = rollout->id, .wave = wave});
+}
+
 void stage_seen(stage_t *stage, sight_t sight) {
     stage_step(stage, &(event_t){.kind = EVENT_SEEN,
                                  .agent = stage_agent(sight.agent),

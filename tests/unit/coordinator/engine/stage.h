@@ -72,6 +72,8 @@ void stage_retry(stage_t *stage, const rollout_t *rollout, uint32_t task);
 /* The answer to EFFECT_TICKET: the wave opens, or words say why not. */
 void stage_ticket(stage_t *stage, const rollout_t *rollout, uint32_t wave);
 void stage_deny(stage_t *stage, const rollout_t *rollout, uint32_t wave, const char *words);
+/* What opened the wave holds no longer. */
+void stage_lapse(stage_t *stage, const rollout_t *rollout, uint32_t wave);
 typedef struct sight {
     uint32_t agent;
     uint32_t cluster;
