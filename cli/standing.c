@@ -155,14 +155,15 @@ void standing_failures(const json_t *status, size_t most, buffer_t *out) {
     }
 }
 
-/* What keeps the whole rollout back: a hold, an order past its end. Of signatures that are wanted
- * the advice tells. */
+/* What keeps the rollout back: a hold, an order past its end, a tenant in doubt. Of signatures that
+ * are wanted the advice tells. */
 static void put_awaits(const json_t *status, buffer_t *out) {
     size_t index = 0;
     const json_t *await = NULL;
     json_array_foreach(document_at(status, "awaits"), index, await) {
         const char *kind = document_text(await, "kind");
-        if (strcmp(kind, "release") != 0 && strcmp(kind, "order") != 0) {
+        if (strcmp(kind, "release") != 0 && strcmp(kind, "order") != 0 &&
+            strcmp(kind, "retry") != 0) {
             continue;
         }
         buffer_text(out, "waits: ");

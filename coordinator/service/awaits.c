@@ -1,6 +1,7 @@
 /* awaits.c: see awaits.h. */
 #include "coordinator/service/awaits.h"
 #include "coordinator/service/orders.h"
+#include "coordinator/store/store_trust.h"
 #include "coordinator/trust/holds.h"
 
 #include <string.h>
@@ -51,13 +52,9 @@ static status_t add_signatures(call_t *call, const rollout_t *rollout, const ord
     return STATUS_OK;
 }
 
-static status_t add_wave(const rollout_t *rollout, row_t *list, error_t *err) {
-    uint32_t number = rollout->current_wave;
+static status_t add_wave(const rollout_t *rollout, uint32_t number, row_t *list, error_t *err) {
     CLEANUP(buffer_free) buffer_t command = {0};
     char id[IDENT_TEXT_SIZE];
-    if (number >= rollout->wave_count || rollout->waves[number].state != WAVE_AWAITING) {
-        return STATUS_OK;
-    }
     const wave_t *wave = &rollout->waves[number];
     buffer_format(&command, "drover rollout approve %s --wave '%s'", short_id(rollout, id),
                   wave->name);
@@ -67,6 +64,16 @@ static status_t add_wave(const rollout_t *rollout, row_t *list, error_t *err) {
                            .wave_name = wave->name,
                            .reason = rollout->reason != NULL ? rollout->reason : "",
                            .command = buffer_string(&command)});
+    return STATUS_OK;
+}
+
+/* Beside the current one a wave may wait whose ticket lapsed. */
+static status_t add_waves(const rollout_t *rollout, row_t *list, error_t *err) {
+    for (uint32_t w = 0; w < rollout->wave_count; w++) {
+        if (rollout->waves[w].state == WAVE_AWAITING) {
+            TRY(add_wave(rollout, w, list, err));
+        }
+    }
     return STATUS_OK;
 }
 
@@ -81,6 +88,60 @@ static status_t add_hold(call_t *call, const rollout_t *rollout, row_t *list, er
                          .command = "drover fleet release"});
     }
     return STATUS_OK;
+}
+
+/* What a revoked agent had in hand: nobody's word of it counts any more. */
+typedef struct doubts {
+    const rollout_t *rollout;
+    row_t *list;
+} doubts_t;
+
+static status_t add_doubt(const doubts_t *doubts, const enrolment_row_t *agent, const task_t *first,
+                          uint32_t count, error_t *err) {
+    CLEANUP(buffer_free) buffer_t reason = {0};
+    CLEANUP(buffer_free) buffer_t command = {0};
+    char id[IDENT_TEXT_SIZE];
+    buffer_format(
+        &reason,
+        "agent '%s' was revoked%s%s%s with tenant '%s'%s in hand: whether it is done with "
+        "nobody says who counts; another agent of its cluster looks at it again",
+        agent->name, agent->reason[0] != '\0' ? " (" : "", agent->reason,
+        agent->reason[0] != '\0' ? ")" : "", first->tenant_name, count > 1 ? " and others" : "");
+    buffer_format(&command, "drover rollout retry %s --tenant '%s'", short_id(doubts->rollout, id),
+                  first->tenant_name);
+    TRY(buffer_check(&reason, err));
+    TRY(buffer_check(&command, err));
+    add(doubts->list, &(awaited_t){.kind = "retry",
+                                   .wave = first->wave,
+                                   .wave_name = doubts->rollout->waves[first->wave].name,
+                                   .reason = buffer_string(&reason),
+                                   .command = buffer_string(&command)});
+    return STATUS_OK;
+}
+
+static status_t look_at_revoked(void *context, const enrolment_row_t *agent, error_t *err) {
+    const doubts_t *doubts = context;
+    const rollout_t *rollout = doubts->rollout;
+    const task_t *first = NULL;
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < rollout->task_count; i++) {
+        const task_t *task = &rollout->tasks[i];
+        if (task->state == TASK_UNKNOWN &&
+            memcmp(&task->agent, &agent->curve, sizeof task->agent) == 0) {
+            first = first != NULL ? first : task;
+            count++;
+        }
+    }
+    return first != NULL ? add_doubt(doubts, agent, first, count, err) : STATUS_OK;
+}
+
+static status_t add_doubts(call_t *call, const rollout_t *rollout, row_t *list, error_t *err) {
+    doubts_t doubts = {.rollout = rollout, .list = list};
+    if (rollout->in_flight == 0) {
+        return STATUS_OK;
+    }
+    return store_enrolment_each(keeper_store(call->service->options.keeper), ENROLMENT_REVOKED,
+                                look_at_revoked, &doubts, err);
 }
 
 static status_t add_end(call_t *call, const rollout_t *rollout, const order_t *order, row_t *list,
@@ -157,8 +218,9 @@ status_t awaits_write(call_t *call, const rollout_t *rollout, row_t *into, error
     bool told = false;
     if (rollout != NULL && !rollout_state_is_final(rollout->state)) {
         TRY(add_order(call, rollout, into, &list, &told, err));
-        TRY(add_wave(rollout, &list, err));
+        TRY(add_waves(rollout, &list, err));
         TRY(add_hold(call, rollout, &list, err));
+        TRY(add_doubts(call, rollout, &list, err));
     }
     if (!told) {
         row_text(into, "signatures", NULL);

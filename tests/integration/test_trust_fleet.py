@@ -259,14 +259,20 @@ def test_an_agent_is_revoked(world):
     assert world.counts()[1:] == [world.position] * 2
     new_keys(fleet)
     # what became of that one nobody tells who may: it is looked at again on an operator's word
-    rollouts.await_status(fleet, rollout, lambda status: status["counts"]["unknown"] == 1)
+    doubt = rollouts.await_status(fleet, rollout, lambda status: status["counts"]["unknown"] == 1)
+    command = f"drover rollout retry {rollout[:8]} --tenant '{first}'"
+    assert [(row["kind"], row["command"]) for row in doubt["awaits"]] == [("retry", command)]
+    assert "agent 'one' was revoked (host stolen)" in doubt["awaits"][0]["reason"], doubt
+    shown = fleet.ok("rollout", "status", rollout).out
+    assert f"HINT: {command}\n" in shown and "was revoked (host stolen)" in shown, shown
     fleet.ok("rollout", "retry", rollout, "--tenant", first)
     world.ends(rollout)
     world.moved()
 
 
 def test_the_word_of_a_revoked_agent(world):
-    """It opened the second wave; what had not begun by then is refused, and a new order does it."""
+    """It opened the second wave, which waits again: what is in hand is done with, a person's word
+    opens the wave for the rest, and the order comes to its end."""
     fleet, position = world.fleet, world.position
     second = world.tenants[1]
     waves = [WAVES[0], {"name": "rest", "rest": True, "max_parallel": 1}]
@@ -276,18 +282,51 @@ def test_the_word_of_a_revoked_agent(world):
     mark = fleet.coordinator.mark()
     fleet.ok("agents", "revoke", "one", "--reason", "host stolen", "--yes")
     fleet.coordinator.wait_for_line(r"event=\"agent dropped\" agent=one", after=mark)
+    awaiting = rollouts.await_status(
+        fleet, rollout, lambda status: status["waves"][1]["state"] == "awaiting")
+    command = f"drover rollout approve {rollout[:8]} --wave 'rest'"
+    assert command in awaiting["reason"] and "not proved well" in awaiting["reason"], awaiting
+    assert ("evidence", command) in [(row["kind"], row["command"]) for row in awaiting["awaits"]]
     world.gates.open(second)
     gates.await_true(lambda: world.counts()[1] == position + 1, "the job in hand is lost")
+    world.restart_coordinator(kill=True)  # which waits on, with nothing of it in memory
     new_keys(fleet, "thrice")
     rollouts.await_status(fleet, rollout, lambda status: status["counts"]["unknown"] == 1)
     fleet.ok("rollout", "retry", rollout, "--tenant", second)
-    rollouts.assert_ends(fleet, rollout, "paused")
-    codes = {task["code"] for task in rollouts.tasks(fleet, rollout).values() if task["code"]}
-    assert codes == {"DRV-7026"}
+    still = rollouts.status(fleet, rollout)
+    assert still["waves"][1]["state"] == "awaiting" and command in still["reason"], still
     assert world.counts() == [position + 1, position + 1, position]
-    fleet.ok("rollout", "stop", rollout)
-    world.ends(world.start(waves))
+    fleet.ok("rollout", "approve", rollout, "--wave", "rest", "--yes")
+    world.ends(rollout)
     world.moved()
+
+
+def test_a_wave_goes_on_without_the_word(folder, postgres):
+    """Without the revoked agent's word its tenant is not proved well, which the wave's budget lets
+    pass: the next one goes on by itself, under a ticket without that word."""
+    tenants = ["kept_0", "kept_1", "kept_2"]
+    waves = [{"name": "first", "count": 1}, {"name": "rest", "rest": True, "max_parallel": 1}]
+    with open_world(folder / "kept", postgres, tenants) as world:
+        fleet = world.fleet
+        second = tenants[1]
+        world.gates.shut(second)
+        rollout = world.start(waves, error_budget={"count": 1})
+        world.gates.await_somebody(second)
+        mark = fleet.coordinator.mark()
+        fleet.ok("agents", "revoke", "one", "--reason", "host stolen", "--yes")
+        fleet.coordinator.wait_for_line(r"event=\"ticket lapsed\".*code=DRV-7026", after=mark)
+        assert rollouts.status(fleet, rollout)["waves"][1]["state"] == "open"
+        world.gates.open(second)
+        gates.await_true(lambda: world.counts()[1] == 2, "the job in hand is lost")
+        new_keys(fleet)
+        rollouts.await_status(fleet, rollout, lambda status: status["counts"]["unknown"] == 1)
+        fleet.ok("rollout", "retry", rollout, "--tenant", second)
+        world.ends(rollout)
+        world.moved()
+        with contextlib.closing(world.catalog()) as catalog:
+            assert catalog.execute("SELECT count(*) FROM ticket t JOIN rollout r ON t.order_digest"
+                                   " = r.order_digest WHERE r.rollout_id = ?",
+                                   (rollout,)).fetchone() == (2,)
 
 
 # A coordinator that ends, and one whose catalog another hand changed.
