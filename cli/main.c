@@ -8,6 +8,7 @@
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 
 static void show_help(const command_input_t *input, FILE *out) {
     CLEANUP(buffer_free) buffer_t text = {0};

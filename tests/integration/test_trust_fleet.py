@@ -350,14 +350,13 @@ def test_a_restart_between_waves(world):
     world.moved()
 
 
-@pytest.mark.parametrize("place", ["signature", "body"])
-def test_an_order_that_was_changed(world, place):
-    """One bit of the catalog's copy, while no agent has its own: nothing is done under it."""
+def start_under_a_changed_order(world, place):
+    """One bit of the catalog's copy, while no agent has its own. The rollout, and what is to be put
+    back."""
     fleet = world.fleet
     fleet.agents["one"].stop()
     rollout = world.start(ONE_BY_ONE)
     fleet.coordinator.stop()
-    before = world.contents()
     with contextlib.closing(world.catalog()) as catalog:
         (digest, document), = catalog.execute(
             "SELECT s.digest, s.document FROM signed_order s JOIN rollout r ON s.digest ="
@@ -368,6 +367,26 @@ def test_an_order_that_was_changed(world, place):
     fleet.start_agent("one")
     world.await_agent()
     fleet.coordinator.wait_for_line(r"event=\"job not sent\" error=\"DRV-7003 ")
+    return rollout, digest, document
+
+
+def test_a_changed_order_can_be_stopped(world):
+    """The job was given out and cannot be sent: the stop settles it, and says what helps."""
+    before = world.contents()
+    rollout, _, _ = start_under_a_changed_order(world, "body")
+    shown = world.fleet.ok("rollout", "status", rollout).out
+    assert "copy of its order is damaged" in shown and "drover rollout stop" in shown, shown
+    world.fleet.ok("rollout", "stop", rollout)
+    world.ends(rollout, "stopped")
+    assert world.contents() == before
+
+
+@pytest.mark.parametrize("place", ["signature", "body"])
+def test_an_order_that_was_changed(world, place):
+    """Nothing is done under it."""
+    fleet = world.fleet
+    before = world.contents()
+    rollout, digest, document = start_under_a_changed_order(world, place)
     waiting = rollouts.status(fleet, rollout)  # which costs nobody the connection
     assert [row["kind"] for row in waiting["awaits"]] == ["order"], waiting
     assert "DRV-7003" in waiting["awaits"][0]["reason"]
