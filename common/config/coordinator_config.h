@@ -33,11 +33,11 @@ typedef struct coordinator_config {
         int64_t drain_us; /* SIGTERM: at most this long for what is in hand; default 30s */
     } timeouts;
     struct {
-        int64_t agents;         /* connected at once; another is refused; default 10000 */
-        int64_t queue_messages; /* per peer; default 1000 */
-        int64_t jobs_per_agent; /* in flight; default 64 */
-        int64_t rollouts;       /* open at once; another is refused; default 64 */
-        int64_t commit_batch;   /* events in one commit at most; default 512 */
+        int64_t agents;               /* connected at once; another is refused; default 10000 */
+        int64_t queue_messages;       /* per peer; default 1000 */
+        int64_t jobs_per_agent;       /* in flight; default 64 */
+        int64_t rollouts;             /* open at once; another is refused; default 64 */
+        int64_t commit_batch;         /* events in one commit at most; default 512 */
         int64_t questions_waiting;    /* of one operator's key; one more is refused; default 32 */
         int64_t questions_per_second; /* of one operator's key; more wait; default 200 */
     } limits;
