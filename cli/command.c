@@ -18,6 +18,7 @@ const command_flag_t COMMAND_GLOBAL_FLAGS[] = {
     {.name = "yes", .letter = 'y', .kind = FLAG_SWITCH, .help = "answer yes to every question"},
     {.name = "passphrase-fd", .kind = FLAG_NUMBER, .value = "FD", .help = "read the passphrase of a locked key from this file descriptor"},
     {.name = "passphrase-command", .kind = FLAG_TEXT, .value = "COMMAND", .help = "run this, without a shell; the first line it writes is the passphrase"},
+    {.name = "command-timeout", .kind = FLAG_DURATION, .value = "TIME", .help = "how long a command that signs or tells a passphrase may take; default 60s, or the configuration's"},
     {.name = "no-color", .kind = FLAG_SWITCH, .help = "no colours; so does NO_COLOR in the environment"},
     {.name = "help", .letter = 'h', .kind = FLAG_SWITCH, .help = "show this help"},
 };

@@ -97,7 +97,7 @@ status_t handle_key_change_passphrase(const command_input_t *input, error_t *err
     TRY(keyfile_is_locked(path, &locked, err));
     if (locked) {
         (void)snprintf(prompt, sizeof prompt, "passphrase of %.400s", path);
-        TRY(unlock_passphrase(input, prompt, &from, err));
+        TRY(unlock_passphrase(input, &(unlock_prompt_t){.prompt = prompt}, &from, err));
     }
     if (!unlocked) {
         TRY(unlock_new_passphrase(input, &FROM, &to, err));

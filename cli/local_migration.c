@@ -2,7 +2,7 @@
  */
 #include "cli/handlers.h"
 #include "cli/output.h"
-#include "cli/unlock.h"
+#include "cli/signer.h"
 #include "common/base/cleanup.h"
 #include "common/crypto/keyfile.h"
 #include "common/lint/lint.h"
@@ -219,11 +219,12 @@ status_t handle_bundle_build(const command_input_t *input, error_t *err) {
 status_t handle_bundle_sign(const command_input_t *input, error_t *err) {
     const char *path = command_argument(input, 0);
     CLEANUP(bundle_destroy_p) bundle_t *bundle = NULL;
-    CLEANUP(keyfile_destroy_p) keyfile_t *key = NULL;
+    CLEANUP(signer_destroy_p) signer_t *signer = NULL;
+    const signer_from_t from = {
+        .path = command_text(input, "key"), .kind = KEY_RELEASE, .command = signer_flag(input)};
     TRY(bundle_open(path, &bundle, err));
-    const unlock_key_t wanted = {.path = command_text(input, "key"), .kind = KEY_RELEASE};
-    TRY(unlock_key(input, &wanted, &key, err));
-    TRY(bundle_sign(bundle, keyfile_sign_secret(key), err));
+    TRY(signer_open(input, &from, &signer, err));
+    TRY(signer_bundle(signer, bundle, err));
     TRY(bundle_write(bundle, path, err));
     return show_bundle(input, bundle, err);
 }

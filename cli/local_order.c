@@ -6,9 +6,8 @@
 #include "cli/confirm.h"
 #include "cli/handlers.h"
 #include "cli/order_text.h"
-#include "cli/outside.h"
+#include "cli/signer.h"
 #include "cli/trust_paper.h"
-#include "cli/unlock.h"
 #include "common/base/clock.h"
 #include "common/config/cli_config.h"
 #include "common/config/find.h"
@@ -20,7 +19,9 @@
 /* What is signed, by whom, under which trust file. */
 typedef struct stand {
     trust_paper_t trust;
-    char *key_path; /* owned */
+    char *key_path;            /* owned */
+    char *signer_text;         /* owned; of drover.yaml, where its key signs; NULL: none */
+    outside_command_t command; /* that signs; no text: the key file does */
     key_public_t key;
     sign_public_t signer;
     document_t *paper;
@@ -31,6 +32,7 @@ typedef struct stand {
 static void stand_free(stand_t *stand) {
     trust_paper_free(&stand->trust);
     free(stand->key_path);
+    free(stand->signer_text);
     order_destroy(&stand->order);
     document_destroy(&stand->paper);
 }
@@ -44,6 +46,22 @@ static status_t copy_path(const char *flag, const char *configured, const char *
     }
     *ret = strdup(path);
     return *ret != NULL ? STATUS_OK : error_set(err, ERROR_NO_MEMORY, "out of memory");
+}
+
+/* --signer, else what drover.yaml says signs with its own key. */
+static status_t choose_signer(const command_input_t *input, const cli_config_t *config,
+                              stand_t *stand, error_t *err) {
+    stand->command = signer_flag(input);
+    if (stand->command.text != NULL || command_text(input, "key") != NULL || config == NULL ||
+        config->keys.signer == NULL) {
+        return STATUS_OK;
+    }
+    TRY(copy_path(config->keys.signer, NULL, "signer", &stand->signer_text, err));
+    stand->command = (outside_command_t){
+        .flag = "keys.signer",
+        .text = stand->signer_text,
+        .timeout_us = command_duration_us(input, "command-timeout", config->command_timeout_us)};
+    return STATUS_OK;
 }
 
 /* Where both files are named no configuration is needed: on a host of its own, say. */
@@ -65,6 +83,7 @@ static status_t open_stand(const command_input_t *input, stand_t *stand, error_t
     }
     TRY(copy_path(trust, config != NULL ? config->trust.root : NULL, "trust", &trust_path, err));
     TRY(copy_path(key, config != NULL ? config->keys.sign : NULL, "key", &stand->key_path, err));
+    TRY(choose_signer(input, config, stand, err));
     TRY(trust_paper_load_signed(trust_path, &stand->trust, err));
     TRY(keyfile_open_public(stand->key_path, KEY_OPERATOR, &stand->key, err));
     memcpy(stand->signer.bytes, stand->key.bytes, sizeof stand->signer.bytes);
@@ -167,17 +186,11 @@ static status_t check_signer(const stand_t *stand, error_t *err) {
 }
 
 static status_t sign(const command_input_t *input, stand_t *stand, error_t *err) {
-    const outside_command_t command = {.flag = "--signer", .text = command_text(input, "signer")};
-    CLEANUP(keyfile_destroy_p) keyfile_t *key = NULL;
-    if (command.text == NULL) {
-        const unlock_key_t wanted = {.path = stand->key_path, .kind = KEY_OPERATOR};
-        TRY(unlock_key(input, &wanted, &key, err));
-        return document_sign(stand->paper, keyfile_sign_secret(key), err);
-    }
-    const digest_t digest = document_to_sign(stand->paper);
-    signature_t signature;
-    TRY(outside_sign(&command, &digest, &signature, err));
-    return document_add(stand->paper, &stand->signer, &signature, err);
+    CLEANUP(signer_destroy_p) signer_t *signer = NULL;
+    const signer_from_t from = {
+        .path = stand->key_path, .kind = KEY_OPERATOR, .command = stand->command};
+    TRY(signer_open(input, &from, &signer, err));
+    return signer_document(signer, stand->paper, err);
 }
 
 static status_t show(const stand_t *stand, error_t *err) {

@@ -5,10 +5,9 @@
 #include "cli/confirm.h"
 #include "cli/handlers.h"
 #include "cli/local_trust.h"
-#include "cli/outside.h"
 #include "cli/output.h"
+#include "cli/signer.h"
 #include "cli/trust_spec.h"
-#include "cli/unlock.h"
 #include "common/base/clock.h"
 #include "common/crypto/random.h"
 
@@ -158,21 +157,12 @@ static status_t show_for_signing(const trust_paper_t *paper, const trust_paper_t
 }
 
 /* Sign with the key file, or have the command of --signer do it. */
-static status_t sign(const command_input_t *input, const key_public_t *public, document_t *document,
-                     error_t *err) {
-    const outside_command_t command = {.flag = "--signer", .text = command_text(input, "signer")};
-    CLEANUP(keyfile_destroy_p) keyfile_t *key = NULL;
-    if (command.text == NULL) {
-        const unlock_key_t wanted = {.path = command_text(input, "key"), .kind = KEY_ROOT};
-        TRY(unlock_key(input, &wanted, &key, err));
-        return document_sign(document, keyfile_sign_secret(key), err);
-    }
-    const digest_t digest = document_to_sign(document);
-    sign_public_t signer;
-    signature_t signature;
-    memcpy(signer.bytes, public->bytes, sizeof signer.bytes);
-    TRY(outside_sign(&command, &digest, &signature, err));
-    return document_add(document, &signer, &signature, err);
+static status_t sign(const command_input_t *input, document_t *document, error_t *err) {
+    CLEANUP(signer_destroy_p) signer_t *signer = NULL;
+    const signer_from_t from = {
+        .path = command_text(input, "key"), .kind = KEY_ROOT, .command = signer_flag(input)};
+    TRY(signer_open(input, &from, &signer, err));
+    return signer_document(signer, document, err);
 }
 
 status_t handle_trust_sign(const command_input_t *input, error_t *err) {
@@ -196,7 +186,7 @@ status_t handle_trust_sign(const command_input_t *input, error_t *err) {
     (void)snprintf(question, sizeof question, "sign version %" PRId64 " as %s?",
                    paper.trust->version, key.name);
     TRY(confirm(input, &streams, question, err));
-    TRY(sign(input, &key, paper.document, err));
+    TRY(sign(input, paper.document, err));
     TRY(trust_paper_save(paper.document, path, err));
     return local_trust_show(input, &paper, &previous, err);
 }

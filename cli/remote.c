@@ -1,5 +1,6 @@
 /* remote.c: see remote.h. */
 #include "cli/remote.h"
+#include "cli/signer.h"
 #include "cli/unlock.h"
 #include "common/base/clock.h"
 #include "common/base/limits.h"
@@ -21,7 +22,7 @@ enum {
 struct remote {
     cli_config_t *config;
     passphrase_t *passphrase;
-    keyfile_t *sign;
+    signer_t *sign;
     keyfile_t *curve;
     trust_t *pin; /* NULL: the configuration names none */
     asker_t *asker;
@@ -50,10 +51,31 @@ static status_t open_key(remote_t *self, const command_input_t *input, keyfile_o
     TRY(keyfile_is_locked(what.path, &locked, err));
     if (locked && self->passphrase == NULL) {
         (void)snprintf(prompt, sizeof prompt, "passphrase of %.400s", what.path);
-        TRY(unlock_passphrase(input, prompt, &self->passphrase, err));
+        const unlock_prompt_t ask = {.prompt = prompt,
+                                     .timeout_us = self->config->command_timeout_us};
+        TRY(unlock_passphrase(input, &ask, &self->passphrase, err));
     }
     what.passphrase = locked ? self->passphrase : NULL;
     return keyfile_open(&what, ret_key, err);
+}
+
+/* Whoever signs for the operator: the key file, or the command of keys.signer. */
+static status_t open_signer(remote_t *self, const command_input_t *input, error_t *err) {
+    CLEANUP(keyfile_destroy_p) keyfile_t *key = NULL;
+    const cli_config_t *config = self->config;
+    if (config->keys.signer == NULL) {
+        TRY(open_key(self, input, (keyfile_open_t){.path = config->keys.sign, .kind = KEY_OPERATOR},
+                     &key, err));
+        return signer_of_key(&key, &self->sign, err);
+    }
+    const signer_from_t from = {
+        .path = config->keys.sign,
+        .kind = KEY_OPERATOR,
+        .command = {.flag = "keys.signer",
+                    .text = config->keys.signer,
+                    .timeout_us =
+                        command_duration_us(input, "command-timeout", config->command_timeout_us)}};
+    return signer_open(input, &from, &self->sign, err);
 }
 
 static status_t open_pin(const char *path, trust_t **ret_pin, error_t *err) {
@@ -75,9 +97,7 @@ status_t remote_open(const command_input_t *input, remote_t **ret_remote, error_
     TRY(load_config(input, &self->config, err));
     self->output =
         output_choose(input, self->config->output == CLI_OUTPUT_JSON ? OUTPUT_JSON : OUTPUT_TABLE);
-    TRY(open_key(self, input,
-                 (keyfile_open_t){.path = self->config->keys.sign, .kind = KEY_OPERATOR},
-                 &self->sign, err));
+    TRY(open_signer(self, input, err));
     TRY(open_key(self, input, (keyfile_open_t){.path = self->config->keys.curve, .kind = KEY_CURVE},
                  &self->curve, err));
     TRY(open_pin(self->config->trust.root, &self->pin, err));
@@ -97,7 +117,7 @@ void remote_destroy(remote_t **self_p) {
     }
     remote_t *self = *self_p;
     asker_destroy(&self->asker);
-    keyfile_destroy(&self->sign);
+    signer_destroy(&self->sign);
     keyfile_destroy(&self->curve);
     keyfile_passphrase_destroy(&self->passphrase);
     trust_destroy(&self->pin);
@@ -113,11 +133,11 @@ output_t remote_output(const remote_t *self) {
 }
 
 const sign_public_t *remote_key(const remote_t *self) {
-    return keyfile_sign_public(self->sign);
+    return signer_key(self->sign);
 }
 
 const char *remote_key_name(const remote_t *self) {
-    return keyfile_public(self->sign)->name;
+    return signer_name(self->sign);
 }
 
 const trust_t *remote_pin(const remote_t *self) {
@@ -133,7 +153,7 @@ const uint8_t *remote_curve(const remote_t *self) {
 }
 
 status_t remote_sign(const remote_t *self, document_t *paper, error_t *err) {
-    return document_sign(paper, keyfile_sign_secret(self->sign), err);
+    return signer_document(self->sign, paper, err);
 }
 
 FILE *remote_talk(const remote_t *self) {
@@ -215,6 +235,12 @@ static void page_free(page_t *page) {
     free(page->next);
 }
 
+static status_t sign_question(void *context, const digest_t *digest, signature_t *ret_signature,
+                              error_t *err) {
+    const signer_t *signer = context;
+    return signer_sign(signer, digest, ret_signature, err);
+}
+
 static status_t ask_page(remote_t *self, const char *verb, const json_t *arguments,
                          page_t *ret_page, error_t *err) {
     CLEANUP(buffer_free) buffer_t sealed = {0};
@@ -232,8 +258,9 @@ static status_t ask_page(remote_t *self, const char *verb, const json_t *argumen
     question.verb = verb_copy;
     question.arguments = text;
     question.wall_us = clock_wall_us();
-    TRY(codec_seal(DROVER__KIND__KIND_QUESTION, &question.base, keyfile_sign_secret(self->sign),
-                   &sealed, err));
+    const codec_signer_t signer = {
+        .key = signer_key(self->sign), .sign = sign_question, .context = self->sign};
+    TRY(codec_seal_by(DROVER__KIND__KIND_QUESTION, &question.base, &signer, &sealed, err));
     TRY(exchange(self, &sealed, &answer, err));
     page_t page = {0};
     TRY(read_document(answer->answer, &page.document, err));

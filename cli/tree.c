@@ -20,6 +20,7 @@ static const char *const ROLES[] = {"viewer", "operator", "approver", "admin", "
 #define LOOK {.name = "look", .kind = FLAG_SWITCH, .help = "visit tenants that inventory has at the target, too"}
 #define NO_SQL {.name = "no-sql", .kind = FLAG_SWITCH, .help = "leave out the scripts"}
 #define OF_TENANT {.name = "tenant", .letter = 't', .kind = FLAG_TEXT, .value = "TENANT", .help = "whose backup, where the prefix alone is not clear"}
+#define SIGNER {.name = "signer", .kind = FLAG_TEXT, .value = "COMMAND", .help = "have this sign, without a shell: a digest in hexadecimal on stdin, the signature on stdout"}
 #define WAITS "With --wait the exit code tells the end: 0 succeeded, 3 failed, incomplete or stopped, 4 paused,\n" \
     "5 timed out. A line is printed for each change, a live table where stdout is a terminal. Ctrl-C ends\n" \
     "the watch with exit code 1; the rollout goes on."
@@ -42,7 +43,7 @@ static const command_flag_t BUILD_FLAGS[] = {
 static const command_example_t BUILD_EXAMPLES[] = {{"drover bundle build migrations --application app --out app.bundle", "Freeze the folder; it is linted first"}};
 static const command_argument_t BUNDLE_FILE[] = {{.name = "BUNDLE", .help = "bundle file"}};
 static const command_flag_t SIGN_FLAGS[] = {
-    {.name = "key", .letter = 'k', .kind = FLAG_TEXT, .value = "FILE", .required = true, .help = "release key"}};
+    {.name = "key", .letter = 'k', .kind = FLAG_TEXT, .value = "FILE", .required = true, .help = "release key; with --signer its public half"}, SIGNER};
 static const command_flag_t BUNDLE_LIST_FLAGS[] = {APPLICATION};
 static const command_t BUNDLE_COMMANDS[] = {
     {.name = "build", .summary = "freeze a folder of migrations into a bundle", COMMAND_ARGUMENTS(BUILD_ARGUMENTS), COMMAND_FLAGS(BUILD_FLAGS), COMMAND_EXAMPLES(BUILD_EXAMPLES), .run = handle_bundle_build},
@@ -94,7 +95,7 @@ static const command_flag_t TRUST_INIT_FLAGS[] = {
 static const command_flag_t TRUST_SHOW_FLAGS[] = {PREVIOUS};
 static const command_flag_t TRUST_SIGN_FLAGS[] = {
     {.name = "key", .letter = 'k', .kind = FLAG_TEXT, .value = "KEY", .required = true, .help = "root key; with --signer its public half"},
-    {.name = "signer", .kind = FLAG_TEXT, .value = "COMMAND", .help = "have this sign, without a shell: a digest in hexadecimal on stdin, the signature on stdout"},
+    SIGNER,
     PREVIOUS};
 static const command_flag_t TRUST_ADD_FLAGS[] = {
     {.name = "role", .kind = FLAG_CHOICE, .value = "ROLE", .choices = ROLES, .repeats = true, .help = "what it may sign"},
@@ -300,7 +301,7 @@ static const command_argument_t ORDER_ARGUMENT[] = {{.name = "DIGEST", .help = "
     OF_ENVIRONMENT, \
     {.name = "trust", .kind = FLAG_TEXT, .value = "FILE", .help = "trust file that the agents go by; default the one of drover.yaml"}, \
     {.name = "key", .letter = 'k', .kind = FLAG_TEXT, .value = "FILE", .help = "operator key, with --signer its public half; default the one of drover.yaml"}, \
-    {.name = "signer", .kind = FLAG_TEXT, .value = "COMMAND", .help = "have this sign, without a shell: a digest in hexadecimal on stdin, the signature on stdout"}, \
+    SIGNER, \
     {.name = "expires", .kind = FLAG_DURATION, .value = "TIME", .default_text = "1d", .help = "how long agents take it"}, \
     {.name = "out", .kind = FLAG_TEXT, .value = "FILE", .required = true, .help = "file to write; if it is there, add a signature to it"}
 static const command_flag_t ORDER_FLAGS[] = {

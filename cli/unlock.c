@@ -23,17 +23,22 @@ static status_t from_flags(const command_input_t *input, const unlock_new_t *fro
         return keyfile_read_passphrase_fd((int)fd, ret_passphrase, err);
     }
     (void)snprintf(flag, sizeof flag, "--%s", from->command_flag);
-    const outside_command_t outside = {.flag = flag, .text = command};
+    const outside_command_t outside = {
+        .flag = flag,
+        .text = command,
+        .timeout_us = command_duration_us(input, "command-timeout", from->timeout_us)};
     return command == NULL ? STATUS_OK : outside_passphrase(&outside, ret_passphrase, err);
 }
 
-status_t unlock_passphrase(const command_input_t *input, const char *prompt,
+status_t unlock_passphrase(const command_input_t *input, const unlock_prompt_t *ask,
                            passphrase_t **ret_passphrase, error_t *err) {
-    const unlock_new_t from = {.fd_flag = "passphrase-fd", .command_flag = "passphrase-command"};
+    const unlock_new_t from = {.fd_flag = "passphrase-fd",
+                               .command_flag = "passphrase-command",
+                               .timeout_us = ask->timeout_us};
     CLEANUP(keyfile_passphrase_destroy_p) passphrase_t *passphrase = NULL;
     TRY(from_flags(input, &from, &passphrase, err));
     if (passphrase == NULL) {
-        TRY(keyfile_ask_passphrase(prompt, &passphrase, err));
+        TRY(keyfile_ask_passphrase(ask->prompt, &passphrase, err));
     }
     *ret_passphrase = TAKE(passphrase);
     return STATUS_OK;
@@ -47,7 +52,7 @@ status_t unlock_key(const command_input_t *input, const unlock_key_t *what, keyf
     TRY(keyfile_is_locked(what->path, &locked, err));
     if (locked) {
         (void)snprintf(prompt, sizeof prompt, "passphrase of %.400s", what->path);
-        TRY(unlock_passphrase(input, prompt, &passphrase, err));
+        TRY(unlock_passphrase(input, &(unlock_prompt_t){.prompt = prompt}, &passphrase, err));
     }
     const keyfile_open_t open = {.path = what->path, .kind = what->kind, .passphrase = passphrase};
     return keyfile_open(&open, ret_key, err);

@@ -9,7 +9,12 @@
 #include "common/crypto/keyfile.h"
 
 /* From --passphrase-fd, else --passphrase-command, else asked for with this prompt. */
-MUST_CHECK status_t unlock_passphrase(const command_input_t *input, const char *prompt,
+typedef struct unlock_prompt {
+    const char *prompt;
+    int64_t timeout_us; /* of the command, where --command-timeout says nothing; 0: as outside.h */
+} unlock_prompt_t;
+
+MUST_CHECK status_t unlock_passphrase(const command_input_t *input, const unlock_prompt_t *ask,
                                       passphrase_t **ret_passphrase, error_t *err);
 
 /* Open a secret key; its passphrase is wanted only where the file is locked. */
@@ -26,6 +31,7 @@ MUST_CHECK status_t unlock_key(const command_input_t *input, const unlock_key_t 
 typedef struct unlock_new {
     const char *fd_flag;      /* "passphrase-fd" */
     const char *command_flag; /* "passphrase-command" */
+    int64_t timeout_us;       /* as above */
 } unlock_new_t;
 
 MUST_CHECK status_t unlock_new_passphrase(const command_input_t *input, const unlock_new_t *from,

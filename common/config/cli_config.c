@@ -21,6 +21,7 @@ static const yaml_schema_t COORDINATOR = {
 static const yaml_field_t KEYS_FIELDS[] = {
     {"sign",  YAML_PATH, IN(keys, sign),  .required = true, .help = "the operator's key that signs orders"},
     {"curve", YAML_PATH, IN(keys, curve), .required = true, .help = "the operator's CURVE key"},
+    {"signer", YAML_TEXT, IN(keys, signer), .help = "a command that signs in place of the key file: sign then needs its public half only"},
 };
 static const yaml_schema_t KEYS = {
     .name = "keys", .size = sizeof(((cli_config_t *)0)->keys), YAML_FIELDS(KEYS_FIELDS)};
@@ -38,6 +39,8 @@ static const yaml_field_t FIELDS[] = {
     {"output", YAML_ENUM, AT(output), .names = OUTPUTS, .default_text = "table", .help = "how answers are shown"},
     {"timeout", YAML_DURATION, AT(timeout_us), .min = QUANTITY_SECOND / 10, .max = QUANTITY_HOUR,
      .default_text = "10s", .help = "longest wait for one answer"},
+    {"command_timeout", YAML_DURATION, AT(command_timeout_us), .min = QUANTITY_SECOND / 10, .max = QUANTITY_HOUR,
+     .default_text = "60s", .help = "longest wait for a command that signs or tells a passphrase"},
 };
 /* clang-format on */
 

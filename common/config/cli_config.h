@@ -16,14 +16,16 @@ typedef struct cli_config {
         uint8_t curve_key[CLI_CONFIG_KEY_BYTES];
     } coordinator;
     struct {
-        char *sign;  /* path of the operator's Ed25519 key file */
-        char *curve; /* path of the operator's CURVE key file */
+        char *sign;   /* path of the operator's Ed25519 key file */
+        char *curve;  /* path of the operator's CURVE key file */
+        char *signer; /* command that signs; NULL: the key file */
     } keys;
     struct {
-        char *root;      /* path of a trust file; NULL: none */
-    } trust;             /* what orders are held against before they are signed */
-    cli_output_t output; /* default table */
-    int64_t timeout_us;  /* of one request; default 10s */
+        char *root;             /* path of a trust file; NULL: none */
+    } trust;                    /* what orders are held against before they are signed */
+    cli_output_t output;        /* default table */
+    int64_t timeout_us;         /* of one request; default 10s */
+    int64_t command_timeout_us; /* of one run of a command; default 60s */
 } cli_config_t;
 
 MUST_CHECK status_t cli_config_load(const char *path, problems_t *problems,

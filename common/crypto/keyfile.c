@@ -3,11 +3,13 @@
  * its own, so that it appears whole or not at all and never replaces one: link(2) refuses.
  */
 #include "common/crypto/keyfile.h"
+#include "common/base/clock.h"
 #include "common/crypto/random.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <string.h>
@@ -445,9 +447,30 @@ const uint8_t *keyfile_curve_secret(const keyfile_t *key) {
 
 /* --- passphrases ----------------------------------------------------------------------------- */
 
-static status_t read_passphrase(int fd, passphrase_t *passphrase, error_t *err) {
+/* Until there is something to read. until_us 0: for ever. */
+static status_t await_byte(int fd, int64_t until_us, error_t *err) {
+    while (until_us != 0) { /* ends with the moment at the latest */
+        struct pollfd waited = {.fd = fd, .events = POLLIN};
+        int64_t left_us = until_us - clock_boot_us();
+        if (left_us <= 0) {
+            return error_set(err, ERROR_COMMAND_LATE, "the passphrase did not come in time");
+        }
+        int ready = poll(&waited, 1,
+                         (int)(left_us / US_PER_MS < INT_MAX ? left_us / US_PER_MS + 1 : INT_MAX));
+        if (ready > 0) {
+            break;
+        }
+        if (ready < 0 && errno != EINTR) {
+            return error_set(err, ERROR_IO, "cannot read the passphrase: %s", strerror(errno));
+        }
+    }
+    return STATUS_OK;
+}
+
+static status_t read_passphrase(int fd, int64_t until_us, passphrase_t *passphrase, error_t *err) {
     char byte = '\0';
     for (;;) {
+        TRY(await_byte(fd, until_us, err));
         /* One byte at a time: what follows the line in fd is another reader's. */
         ssize_t n = read(fd, &byte, 1);
         if (n < 0 && errno == EINTR) {
@@ -471,12 +494,17 @@ static status_t read_passphrase(int fd, passphrase_t *passphrase, error_t *err) 
     return STATUS_OK;
 }
 
-status_t keyfile_read_passphrase_fd(int fd, passphrase_t **ret_passphrase, error_t *err) {
+status_t keyfile_read_passphrase_until(int fd, int64_t until_us, passphrase_t **ret_passphrase,
+                                       error_t *err) {
     CLEANUP(keyfile_passphrase_destroy_p) passphrase_t *passphrase = NULL;
     TRY(guarded_new(sizeof *passphrase, &passphrase, err));
-    TRY(read_passphrase(fd, passphrase, err));
+    TRY(read_passphrase(fd, until_us, passphrase, err));
     *ret_passphrase = TAKE(passphrase);
     return STATUS_OK;
+}
+
+status_t keyfile_read_passphrase_fd(int fd, passphrase_t **ret_passphrase, error_t *err) {
+    return keyfile_read_passphrase_until(fd, 0, ret_passphrase, err);
 }
 
 status_t keyfile_ask_passphrase(const char *prompt, passphrase_t **ret_passphrase, error_t *err) {

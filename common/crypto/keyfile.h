@@ -102,6 +102,10 @@ const uint8_t *keyfile_curve_secret(const keyfile_t *key);
  */
 MUST_CHECK status_t keyfile_read_passphrase_fd(int fd, passphrase_t **ret_passphrase, error_t *err);
 
+/* The same before a moment of clock_boot_us. ERROR_COMMAND_LATE. */
+MUST_CHECK status_t keyfile_read_passphrase_until(int fd, int64_t until_us,
+                                                  passphrase_t **ret_passphrase, error_t *err);
+
 /* Ask for it on the terminal, unechoed. ERROR_IO where there is no terminal. */
 MUST_CHECK status_t keyfile_ask_passphrase(const char *prompt, passphrase_t **ret_passphrase,
                                            error_t *err);

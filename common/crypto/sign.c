@@ -7,8 +7,12 @@
 signature_t sign_bytes(const sign_secret_t *secret, const char *domain, const void *bytes,
                        size_t size) {
     digest_t digest = hash_of(domain, bytes, size);
+    return sign_digest(secret, &digest);
+}
+
+signature_t sign_digest(const sign_secret_t *secret, const digest_t *digest) {
     signature_t signature;
-    INVARIANT(crypto_sign_detached(signature.bytes, NULL, digest.bytes, DIGEST_BYTES,
+    INVARIANT(crypto_sign_detached(signature.bytes, NULL, digest->bytes, DIGEST_BYTES,
                                    secret->bytes) == 0);
     return signature;
 }
@@ -16,7 +20,12 @@ signature_t sign_bytes(const sign_secret_t *secret, const char *domain, const vo
 bool sign_verify(const sign_public_t *key, const char *domain, const void *bytes, size_t size,
                  const signature_t *signature) {
     digest_t digest = hash_of(domain, bytes, size);
-    return crypto_sign_verify_detached(signature->bytes, digest.bytes, DIGEST_BYTES, key->bytes) ==
+    return sign_verify_digest(key, &digest, signature);
+}
+
+bool sign_verify_digest(const sign_public_t *key, const digest_t *digest,
+                        const signature_t *signature) {
+    return crypto_sign_verify_detached(signature->bytes, digest->bytes, DIGEST_BYTES, key->bytes) ==
            0;
 }
 

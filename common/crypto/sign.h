@@ -48,6 +48,11 @@ typedef struct signature {
 signature_t sign_bytes(const sign_secret_t *secret, const char *domain, const void *bytes,
                        size_t size);
 
+/* The same for a digest that stands already: what a signer elsewhere gets, and signs as it is. */
+signature_t sign_digest(const sign_secret_t *secret, const digest_t *digest);
+bool sign_verify_digest(const sign_public_t *key, const digest_t *digest,
+                        const signature_t *signature);
+
 /* Whether the signature is this key's over these bytes under this domain. */
 bool sign_verify(const sign_public_t *key, const char *domain, const void *bytes, size_t size,
                  const signature_t *signature);

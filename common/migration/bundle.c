@@ -1,5 +1,6 @@
 /* bundle.c: see bundle.h. What a bundle answers, and its signatures. */
 #include "common/migration/bundle_internal.h"
+#include "common/crypto/hash.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -76,12 +77,17 @@ status_t bundle_add_signature(bundle_t *bundle, const sign_public_t *key,
     return STATUS_OK;
 }
 
+digest_t bundle_to_sign(const bundle_t *bundle) {
+    text_span_t manifest = bundle_manifest_bytes(bundle);
+    return hash_of(SIGN_BUNDLE, manifest.bytes, manifest.size);
+}
+
 status_t bundle_sign(bundle_t *bundle, const sign_secret_t *secret, error_t *err) {
     /* an Ed25519 secret key ends with its public one (libsodium, "Public-key signatures") */
     sign_public_t key;
     memcpy(key.bytes, secret->bytes + SIGN_SECRET_BYTES - SIGN_PUBLIC_BYTES, SIGN_PUBLIC_BYTES);
-    text_span_t manifest = bundle_manifest_bytes(bundle);
-    signature_t signature = sign_bytes(secret, SIGN_BUNDLE, manifest.bytes, manifest.size);
+    const digest_t digest = bundle_to_sign(bundle);
+    const signature_t signature = sign_digest(secret, &digest);
     return bundle_add_signature(bundle, &key, &signature, err);
 }
 

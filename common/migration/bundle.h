@@ -101,6 +101,9 @@ MUST_CHECK status_t bundle_write(const bundle_t *bundle, const char *path, error
  * BUNDLE_SIGNATURES. */
 MUST_CHECK status_t bundle_sign(bundle_t *bundle, const sign_secret_t *secret, error_t *err);
 
+/* What a signer elsewhere (HSM, KMS, CI) signs with Ed25519: 32 bytes. */
+digest_t bundle_to_sign(const bundle_t *bundle);
+
 /* Add a signature made elsewhere. ERROR_SIGNATURE where it is not this key's. */
 MUST_CHECK status_t bundle_add_signature(bundle_t *bundle, const sign_public_t *key,
                                          const signature_t *signature, error_t *err);

@@ -4,6 +4,7 @@
  * is freed singly and no message can take more than was granted.
  */
 #include "common/wire/codec.h"
+#include "common/crypto/hash.h"
 #include "common/wire/scan.h"
 
 #include <stdlib.h>
@@ -222,11 +223,10 @@ status_t codec_wrap(const envelope_t *envelope, buffer_t *buffer, error_t *err) 
     return buffer_check(buffer, err);
 }
 
-status_t codec_seal(Drover__Kind number, const ProtobufCMessage *message,
-                    const sign_secret_t *secret, buffer_t *buffer, error_t *err) {
-    const kind_t *kind = kind_find((int64_t)number);
+/* The bytes of a message that the receiver would take. */
+static status_t pack(const kind_t *kind, const ProtobufCMessage *message, uint8_t **ret_payload,
+                     size_t *ret_size, error_t *err) {
     INVARIANT(kind != NULL && message->descriptor == kind->descriptor);
-    INVARIANT((kind->domain != NULL) == (secret != NULL));
     size_t size = protobuf_c_message_get_packed_size(message);
     if (size > LIMIT_MESSAGE_BYTES) {
         return error_set(err, ERROR_BOUND, "%s of %zu bytes, more than %d", kind->name, size,
@@ -243,14 +243,54 @@ status_t codec_seal(Drover__Kind number, const ProtobufCMessage *message,
         check_references(kind, message, err) != STATUS_OK) {
         return error_context(err, "sealing %s", kind->name);
     }
-    envelope_t envelope = {.kind = kind, .payload = payload, .payload_size = size};
+    *ret_payload = TAKE(payload);
+    *ret_size = size;
+    return STATUS_OK;
+}
+
+/* signer is NULL for an unsigned kind. */
+static status_t seal(const kind_t *kind, const ProtobufCMessage *message,
+                     const codec_signer_t *signer, buffer_t *buffer, error_t *err) {
+    CLEANUP(free_p) uint8_t *payload = NULL;
+    size_t size = 0;
     signature_t signature;
+    TRY(pack(kind, message, &payload, &size, err));
+    envelope_t envelope = {.kind = kind, .payload = payload, .payload_size = size};
+    if (signer != NULL) {
+        const digest_t digest = hash_of(kind->domain, payload, size);
+        TRY(signer->sign(signer->context, &digest, &signature, err));
+        envelope.signature = signature.bytes;
+        envelope.key = signer->key->bytes;
+    }
+    return codec_wrap(&envelope, buffer, err);
+}
+
+status_t codec_seal_by(Drover__Kind number, const ProtobufCMessage *message,
+                       const codec_signer_t *signer, buffer_t *buffer, error_t *err) {
+    const kind_t *kind = kind_find((int64_t)number);
+    INVARIANT(kind != NULL && kind->domain != NULL);
+    return seal(kind, message, signer, buffer, err);
+}
+
+/* A key that is here. */
+static status_t sign_here(void *context, const digest_t *digest, signature_t *ret_signature,
+                          error_t *err) {
+    const sign_secret_t *const *secret = context;
+    (void)err;
+    *ret_signature = sign_digest(*secret, digest);
+    return STATUS_OK;
+}
+
+status_t codec_seal(Drover__Kind number, const ProtobufCMessage *message,
+                    const sign_secret_t *secret, buffer_t *buffer, error_t *err) {
+    const kind_t *kind = kind_find((int64_t)number);
+    INVARIANT(kind != NULL && (kind->domain != NULL) == (secret != NULL));
+    sign_public_t key;
     if (secret == NULL) {
-        return codec_wrap(&envelope, buffer, err);
+        return seal(kind, message, NULL, buffer, err);
     }
     /* an Ed25519 secret is its seed followed by the public key */
-    signature = sign_bytes(secret, kind->domain, payload, size);
-    envelope.signature = signature.bytes;
-    envelope.key = secret->bytes + SIGN_SECRET_BYTES - SIGN_PUBLIC_BYTES;
-    return codec_wrap(&envelope, buffer, err);
+    memcpy(key.bytes, secret->bytes + SIGN_SECRET_BYTES - SIGN_PUBLIC_BYTES, sizeof key.bytes);
+    const codec_signer_t signer = {.key = &key, .sign = sign_here, .context = &secret};
+    return seal(kind, message, &signer, buffer, err);
 }

@@ -88,6 +88,21 @@ DEFINE_CLEANUP(message_t, message_destroy)
 MUST_CHECK status_t codec_seal(Drover__Kind kind, const ProtobufCMessage *message,
                                const sign_secret_t *secret, buffer_t *buffer, error_t *err);
 
+/*
+ * The same of a signed kind, by whoever holds the key: here or elsewhere. What is signed is
+ * hash(domain of the kind, payload), for a key here as for one elsewhere. Its errors come back;
+ * that the signature is the key's is for it to see to.
+ */
+typedef struct codec_signer {
+    const sign_public_t *key;
+    status_t (*sign)(void *context, const digest_t *digest, signature_t *ret_signature,
+                     error_t *err);
+    void *context;
+} codec_signer_t;
+
+MUST_CHECK status_t codec_seal_by(Drover__Kind kind, const ProtobufCMessage *message,
+                                  const codec_signer_t *signer, buffer_t *buffer, error_t *err);
+
 /* Seal again bytes that were signed before (an order kept in the catalog or in a file). */
 MUST_CHECK status_t codec_wrap(const envelope_t *envelope, buffer_t *buffer, error_t *err);
 
