@@ -22,6 +22,7 @@ status_t handle_doc(const command_input_t *input, error_t *err);
 /* Trust files, offline; local_trust*.c. Without a file, show asks the coordinator. */
 status_t handle_trust_init(const command_input_t *input, error_t *err);
 status_t handle_trust_show(const command_input_t *input, error_t *err);
+status_t handle_trust_merge(const command_input_t *input, error_t *err);
 status_t handle_trust_sign(const command_input_t *input, error_t *err);
 status_t handle_trust_add(const command_input_t *input, error_t *err);
 status_t handle_trust_revoke(const command_input_t *input, error_t *err);
@@ -64,6 +65,7 @@ status_t handle_agents_revoke(const command_input_t *input, error_t *err);
 status_t handle_fleet_hold(const command_input_t *input, error_t *err);
 status_t handle_fleet_release(const command_input_t *input, error_t *err);
 status_t handle_trust_publish(const command_input_t *input, error_t *err);
+status_t handle_key_revoke(const command_input_t *input, error_t *err);
 status_t handle_clusters(const command_input_t *input, error_t *err);
 status_t handle_coordinator(const command_input_t *input, error_t *err);
 status_t handle_history(const command_input_t *input, error_t *err);

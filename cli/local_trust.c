@@ -34,8 +34,7 @@ status_t local_trust_show(const command_input_t *input, const trust_paper_t *pap
     return output_flush(&text, stdout, err);
 }
 
-/* The file of --previous, complete by its own roots, and that the paper may follow it. */
-static status_t load_previous(const command_input_t *input, const trust_paper_t *paper,
+status_t local_trust_previous(const command_input_t *input, const trust_paper_t *paper,
                               trust_paper_t *ret_previous, error_t *err) {
     const char *path = command_text(input, "previous");
     CLEANUP(trust_paper_free) trust_paper_t previous = {0};
@@ -58,7 +57,7 @@ status_t handle_trust_show(const command_input_t *input, error_t *err) {
                    : error_set(err, ERROR_USAGE, "drover trust show: --previous goes with a FILE");
     }
     TRY(trust_paper_load(command_argument(input, 0), &paper, err));
-    TRY(load_previous(input, &paper, &previous, err));
+    TRY(local_trust_previous(input, &paper, &previous, err));
     return local_trust_show(input, &paper, &previous, err);
 }
 
@@ -179,7 +178,7 @@ status_t handle_trust_sign(const command_input_t *input, error_t *err) {
                          ": give the one before it with --previous, so that what changes is shown",
                          path, paper.trust->version);
     }
-    TRY(load_previous(input, &paper, &previous, err));
+    TRY(local_trust_previous(input, &paper, &previous, err));
     TRY(keyfile_open_public(command_text(input, "key"), KEY_ROOT, &key, err));
     TRY(find_signer(&paper, &previous, &key, err));
     TRY(show_for_signing(&paper, &previous, err));

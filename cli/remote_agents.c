@@ -10,6 +10,7 @@
 #include "cli/order.h"
 #include "cli/paper.h"
 #include "cli/remote.h"
+#include "cli/take_out.h"
 #include "common/base/clock.h"
 #include "common/trust/invitation.h"
 #include "common/trust/request.h"
@@ -340,96 +341,26 @@ status_t handle_agents_reject(const command_input_t *input, error_t *err) {
     return say_state(remote, name, answer, err);
 }
 
-/* The revocation of --revocation that somebody else has signed already. */
-static status_t read_revocation(const char *path, const sign_public_t *key, const ident_t *fleet,
-                                document_t **ret_paper, error_t *err) {
-    CLEANUP(document_destroy_p) document_t *paper = NULL;
-    revocation_t revocation;
-    TRY(trust_file_read(path, &paper, err));
-    if (paper->kind != DOCUMENT_REVOCATION) {
-        return error_set(err, ERROR_TRUST_KIND, "%.200s is a %s, no revocation", path,
-                         document_kind_text(paper->kind));
-    }
-    TRY(revocation_read(paper, &revocation, err));
-    if (!sign_public_equal(&revocation.key, key) || !ident_equal(&revocation.fleet, fleet)) {
-        return error_set(err, ERROR_ORDER_DIFFERS, "%.200s takes out another key than this agent's",
-                         path);
-    }
-    *ret_paper = TAKE(paper);
-    return STATUS_OK;
-}
-
-static status_t new_revocation(const command_input_t *input, const sign_public_t *key,
-                               const ident_t *fleet, document_t **ret_paper, error_t *err) {
-    const char *reason = command_text(input, "reason");
-    revocation_t revocation = {.fleet = *fleet, .key = *key, .at_us = clock_wall_us()};
-    if (reason == NULL) {
-        return error_set(err, ERROR_USAGE, "drover agents revoke: --reason is required");
-    }
-    if (strlen(reason) >= sizeof revocation.reason) {
-        return error_set(err, ERROR_BOUND, "--reason: at most %d bytes", (int)TRUST_REASON_BYTES);
-    }
-    (void)snprintf(revocation.reason, sizeof revocation.reason, "%s", reason);
-    return revocation_write(&revocation, ret_paper, err);
-}
-
-/* Show, ask, sign, and keep it where the next one finds it. */
-static status_t sign_revocation(remote_t *remote, const command_input_t *input,
-                                const asker_of_t *of, document_t **ret_paper, error_t *err) {
-    const confirm_streams_t streams = confirm_terminal();
-    const char *path = command_text(input, "revocation");
-    bool begun = path != NULL && access(path, F_OK) == 0;
-    CLEANUP(document_destroy_p) document_t *paper = NULL;
-    CLEANUP(buffer_free) buffer_t text = {0};
-    revocation_t revocation;
-    ident_t fleet = {0};
-    char question[LIMIT_NAME_BYTES + 64];
-    TRY(fleet_of(remote, of, &fleet, err));
-    TRY(begun ? read_revocation(path, &of->request->key, &fleet, &paper, err)
-              : new_revocation(input, &of->request->key, &fleet, &paper, err));
-    TRY(revocation_read(paper, &revocation, err));
-    put_request(of, &text);
-    buffer_text(&text, "reason          ");
-    output_escape(revocation.reason, &text);
-    buffer_text(&text, "\n");
-    TRY(output_flush(&text, remote_talk(remote), err));
-    (void)snprintf(question, sizeof question, "take the key of agent %s out, for good?",
-                   of->request->name);
-    TRY(confirm(input, &streams, question, err));
-    TRY(remote_sign(remote, paper, err));
-    TRY(path != NULL ? trust_file_write(paper, path, err) : STATUS_OK);
-    *ret_paper = TAKE(paper);
-    return STATUS_OK;
-}
-
-/* A revocation counts with all its signatures at once: the coordinator keeps no part of one. */
-static status_t say_lacking(const char *path, size_t signatures, error_t *err) {
-    const error_t why = *err;
-    return why.code != ERROR_TRUST_THRESHOLD
-               ? STATUS_ERROR
-               : error_set(err, ERROR_ORDER_WAITS, "it has %zu signature%s (%.300s): %s%.200s",
-                           signatures, signatures == 1 ? "" : "s", why.message,
-                           path != NULL ? "the next administrator signs with --revocation "
-                                        : "give it anew with --revocation FILE, for the next "
-                                          "administrator to sign it",
-                           path != NULL ? path : "");
-}
-
 status_t handle_agents_revoke(const command_input_t *input, error_t *err) {
     const char *name = command_argument(input, 0);
-    const char *path = command_text(input, "revocation");
+    const confirm_streams_t streams = confirm_terminal();
     CLEANUP(remote_destroy_p) remote_t *remote = NULL;
-    CLEANUP(asker_of_free) asker_of_t of = {0};
-    CLEANUP(document_destroy_p) document_t *paper = NULL;
+    CLEANUP(asker_of_free) asker_of_t agent = {0};
+    CLEANUP(take_out_free) take_out_t of = {0};
     CLEANUP(document_release) json_t *answer = NULL;
-    json_t *text = NULL;
+    CLEANUP(buffer_free) buffer_t text = {0};
+    char question[LIMIT_NAME_BYTES + 64];
     TRY(remote_open(input, &remote, err));
-    TRY(from_name(remote, name, &of, err));
-    TRY(sign_revocation(remote, input, &of, &paper, err));
-    TRY(paper_text(paper, &text, err));
-    if (remote_order(remote, "agents.revoke", json_pack("{s:o}", "document", text), &answer, err) !=
-        STATUS_OK) {
-        return say_lacking(path, paper->signature_count, err);
-    }
+    TRY(from_name(remote, name, &agent, err));
+    TRY(fleet_of(remote, &agent, &of.fleet, err));
+    of.key = agent.request->key;
+    TRY(take_out_begin(input, &of, err));
+    put_request(&agent, &text);
+    take_out_text(&of, &text);
+    TRY(output_flush(&text, remote_talk(remote), err));
+    (void)snprintf(question, sizeof question, "take the key of agent %s out, for good?",
+                   agent.request->name);
+    TRY(confirm(input, &streams, question, err));
+    TRY(take_out_give(remote, input, &of, "agents.revoke", &answer, err));
     return say_state(remote, name, answer, err);
 }

@@ -42,15 +42,43 @@ status_t handle_trust_publish(const command_input_t *input, error_t *err) {
     return output_write(&output, &view, document, stdout, err);
 }
 
+/* The file that the coordinator goes by, as far as it can be told from what is here. */
+static status_t get(remote_t *remote, trust_paper_t *paper, error_t *err) {
+    CLEANUP(document_release) json_t *answer = NULL;
+    TRY(remote_ask(remote, "trust.show", json_object(), &answer, err));
+    const paper_place_t place = {.answer = answer, .path = "document", .kind = DOCUMENT_TRUST};
+    TRY(paper_read(&place, &paper->document, err));
+    return trust_read(paper->document, &paper->trust, err);
+}
+
+status_t remote_trust_current(remote_t *remote, trust_paper_t *ret_paper, error_t *err) {
+    const trust_t *pin = remote_pin(remote);
+    CLEANUP(trust_paper_free) trust_paper_t paper = {0};
+    TRY(get(remote, &paper, err));
+    const trust_paper_count_t count = trust_paper_count(paper.trust, paper.document);
+    if (count.signed_by < count.needed) {
+        return error_set(err, ERROR_TRUST_INCOMPLETE,
+                         "the coordinator's trust file has %zu of its %u root signatures",
+                         count.signed_by, count.needed);
+    }
+    if (pin != NULL && !ident_equal(&pin->fleet, &paper.trust->fleet)) {
+        return error_set(err, ERROR_TRUST_FLEET,
+                         "the coordinator is of another fleet than the trust file of drover.yaml");
+    }
+    if (pin != NULL) {
+        const trust_seen_t seen = {.version = pin->version, .digest = pin->digest};
+        TRY(trust_check_seen(paper.trust, &seen, err));
+    }
+    *ret_paper = paper;
+    paper = (trust_paper_t){0};
+    return STATUS_OK;
+}
+
 status_t remote_trust_show(const command_input_t *input, error_t *err) {
     const trust_paper_t none = {0};
     CLEANUP(remote_destroy_p) remote_t *remote = NULL;
-    CLEANUP(document_release) json_t *answer = NULL;
     CLEANUP(trust_paper_free) trust_paper_t paper = {0};
     TRY(remote_open(input, &remote, err));
-    TRY(remote_ask(remote, "trust.show", json_object(), &answer, err));
-    const paper_place_t place = {.answer = answer, .path = "document", .kind = DOCUMENT_TRUST};
-    TRY(paper_read(&place, &paper.document, err));
-    TRY(trust_read(paper.document, &paper.trust, err));
+    TRY(get(remote, &paper, err));
     return local_trust_show(input, &paper, &none, err);
 }

@@ -85,13 +85,11 @@ static void put_evidence(const output_t *output, const json_t *status, buffer_t 
 }
 
 static void put_head(const output_t *output, const json_t *status, buffer_t *out) {
-    static const output_column_t PAIRS[] = {{"reason", "reason", COLUMN_TEXT},
-                                            {"bundle", "bundle", COLUMN_ID},
-                                            {"by", "actor", COLUMN_TEXT},
-                                            {"takes back", "parent", COLUMN_ID},
-                                            {"created", "created_us", COLUMN_TIME},
-                                            {"started", "started_us", COLUMN_TIME},
-                                            {"finished", "finished_us", COLUMN_TIME}};
+    static const output_column_t PAIRS[] = {
+        {"reason", "reason", COLUMN_TEXT},      {"bundle", "bundle", COLUMN_ID},
+        {"order", "order_digest", COLUMN_TEXT}, {"by", "actor", COLUMN_TEXT},
+        {"takes back", "parent", COLUMN_ID},    {"created", "created_us", COLUMN_TIME},
+        {"started", "started_us", COLUMN_TIME}, {"finished", "finished_us", COLUMN_TIME}};
     const output_view_t view = {OUTPUT_COLUMNS(PAIRS)};
     buffer_text(out, "rollout     ");
     output_escape(document_text(status, "name"), out);

@@ -20,6 +20,7 @@ static const char *const ROLES[] = {"viewer", "operator", "approver", "admin", "
 #define LOOK {.name = "look", .kind = FLAG_SWITCH, .help = "visit tenants that inventory has at the target, too"}
 #define NO_SQL {.name = "no-sql", .kind = FLAG_SWITCH, .help = "leave out the scripts"}
 #define OF_TENANT {.name = "tenant", .letter = 't', .kind = FLAG_TEXT, .value = "TENANT", .help = "whose backup, where the prefix alone is not clear"}
+#define REVOCATION "--reason is required where --revocation names no file that is there. Where several administrators\nmust sign, the first one gives --revocation FILE and hands FILE on: each of the others signs it with the\nsame command, the last one's carries it out. Ends with exit code 4 until then."
 #define SIGNER {.name = "signer", .kind = FLAG_TEXT, .value = "COMMAND", .help = "have this sign, without a shell: a digest in hexadecimal on stdin, the signature on stdout"}
 #define WAITS "With --wait the exit code tells the end: 0 succeeded, 3 failed, incomplete or stopped, 4 paused,\n" \
     "5 timed out. A line is printed for each change, a live table where stdout is a terminal. Ctrl-C ends\n" \
@@ -53,6 +54,9 @@ static const command_t BUNDLE_COMMANDS[] = {
     {.name = "push", .summary = "send a bundle to the coordinator", COMMAND_ARGUMENTS(BUNDLE_FILE), .run = handle_bundle_push},
 };
 
+static const command_flag_t REVOKE_FLAGS[] = {
+    {.name = "reason", .letter = 'm', .kind = FLAG_TEXT, .value = "TEXT", .help = "why; agents and the audit log keep it"},
+    {.name = "revocation", .kind = FLAG_TEXT, .value = "FILE", .help = "keep the signed revocation here; if it is there, add a signature to it"}};
 static const command_argument_t KEY_FILE_ARGUMENT[] = {{.name = "FILE", .help = "key file; its public half is FILE.pub"}};
 static const command_flag_t KEY_FLAGS[] = {
     {.name = "kind", .kind = FLAG_CHOICE, .value = "KIND", .choices = KINDS, .required = true, .help = "release, operator, coordinator, agent, curve, backup, recovery or root"},
@@ -65,12 +69,16 @@ static const command_flag_t KEY_CHANGE_FLAGS[] = {
     {.name = "new-passphrase-fd", .kind = FLAG_NUMBER, .value = "FD", .help = "read the new passphrase from this file descriptor"},
     {.name = "new-passphrase-command", .kind = FLAG_TEXT, .value = "COMMAND", .help = "run this; the first line it writes is the new passphrase"},
     {.name = "no-passphrase", .kind = FLAG_SWITCH, .help = "leave the key unlocked"}};
+static const command_argument_t KEY_WHO_ARGUMENT[] = {{.name = "WHO", .help = "a name, where it has one key, or how the key begins, 8 digits at least"}};
+static const command_example_t KEY_REVOKE_EXAMPLES[] = {{"drover key revoke bob --reason \"laptop stolen\"", "Take bob's key out of the whole fleet, now"}};
 static const command_example_t KEY_EXAMPLES[] = {{"drover key new release.key --kind release --name ci", "Make a key that signs bundles; hand out release.key.pub"}};
 static const command_t KEY_COMMANDS[] = {
     {.name = "new", .summary = "make a key pair", COMMAND_ARGUMENTS(KEY_FILE_ARGUMENT), COMMAND_FLAGS(KEY_FLAGS), COMMAND_EXAMPLES(KEY_EXAMPLES), .run = handle_key_new},
     {.name = "show", .summary = "show a key's public half", COMMAND_ARGUMENTS(KEY_FILE_ARGUMENT), COMMAND_FLAGS(KEY_SHOW_FLAGS), .run = handle_key_show},
     {.name = "change-passphrase", .summary = "lock a key with another passphrase", COMMAND_ARGUMENTS(KEY_FILE_ARGUMENT), COMMAND_FLAGS(KEY_CHANGE_FLAGS), .run = handle_key_change_passphrase,
      .text = "The file is replaced whole. Copies of it that were made before keep the old passphrase. The old one\nis asked for, or comes from --passphrase-fd or --passphrase-command."},
+    {.name = "revoke", .summary = "take a key out of the fleet at once, by the administrators alone", COMMAND_ARGUMENTS(KEY_WHO_ARGUMENT), COMMAND_FLAGS(REVOKE_FLAGS), COMMAND_EXAMPLES(KEY_REVOKE_EXAMPLES), .run = handle_key_revoke,
+     .text = "An operator's, a release or a coordinator's key of the trust file. It takes effect at once, on live\nconnections too, and never ends; 'drover trust revoke' writes it into the next trust file, too. A root\nkey is taken out by a trust file only. Shows whose key it is and what it can no longer do, and asks.\n" REVOCATION},
 };
 
 static const command_argument_t TRUST_SPEC_ARGUMENT[] = {{.name = "SPEC", .help = "trust spec, a YAML file; none with --solo", .optional = true}};
@@ -97,6 +105,10 @@ static const command_flag_t TRUST_SIGN_FLAGS[] = {
     {.name = "key", .letter = 'k', .kind = FLAG_TEXT, .value = "KEY", .required = true, .help = "root key; with --signer its public half"},
     SIGNER,
     PREVIOUS};
+static const command_argument_t TRUST_MERGE_ARGUMENT[] = {{.name = "FILE", .help = "copies of one trust file, two at least", .repeats = true}};
+static const command_flag_t TRUST_MERGE_FLAGS[] = {
+    {.name = "out", .kind = FLAG_TEXT, .value = "FILE", .required = true, .help = "file to write; may be one of the copies, or one more of them"}, PREVIOUS};
+static const command_example_t TRUST_MERGE_EXAMPLES[] = {{"drover trust merge alice/v2.trust bob/v2.trust --out v2.trust", "One file with both signatures"}};
 static const command_flag_t TRUST_ADD_FLAGS[] = {
     {.name = "role", .kind = FLAG_CHOICE, .value = "ROLE", .choices = ROLES, .repeats = true, .help = "what it may sign"},
     APPLICATION, OF_ENVIRONMENT, SELECT,
@@ -134,6 +146,8 @@ static const command_t TRUST_COMMANDS[] = {
     {.name = "show", .summary = "show who may sign what, until when, and who signed the file", COMMAND_ARGUMENTS(TRUST_SHOW_ARGUMENT), COMMAND_FLAGS(TRUST_SHOW_FLAGS), .run = handle_trust_show},
     {.name = "sign", .summary = "add a root key's signature to a trust file", COMMAND_ARGUMENTS(TRUST_FILE), COMMAND_FLAGS(TRUST_SIGN_FLAGS), COMMAND_EXAMPLES(TRUST_SIGN_EXAMPLES), .run = handle_trust_sign,
      .text = "Shows exactly what is being signed, and asks. From version 2 on --previous is needed: what changes is\nshown, and both files' root holders sign."},
+    {.name = "merge", .summary = "join the signatures of copies of one trust file", COMMAND_ARGUMENTS(TRUST_MERGE_ARGUMENT), COMMAND_FLAGS(TRUST_MERGE_FLAGS), COMMAND_EXAMPLES(TRUST_MERGE_EXAMPLES), .run = handle_trust_merge,
+     .text = "For root holders who signed at the same time, each a copy of their own. Files that say different\nthings are refused, and their digests shown. It signs nothing and takes nothing away."},
     {.name = "add", .summary = "add a key, or give one more roles", COMMAND_ARGUMENTS(TRUST_KEY_ARGUMENTS), COMMAND_FLAGS(TRUST_ADD_FLAGS), COMMAND_EXAMPLES(TRUST_ADD_EXAMPLES), .run = handle_trust_add, .text = AMENDS},
     {.name = "revoke", .summary = "take keys out", COMMAND_ARGUMENTS(TRUST_WHO_ARGUMENTS), COMMAND_FLAGS(TRUST_REVOKE_FLAGS), COMMAND_EXAMPLES(TRUST_REVOKE_EXAMPLES), .run = handle_trust_revoke, .text = AMENDS},
     {.name = "threshold", .summary = "set how many people must sign what", COMMAND_ARGUMENTS(TRUST_ROLE_ARGUMENTS), COMMAND_FLAGS(TRUST_THRESHOLD_FLAGS), .run = handle_trust_threshold, .text = AMENDS},
@@ -325,9 +339,6 @@ static const command_flag_t ACCEPT_FLAGS[] = {
     {.name = "request", .kind = FLAG_TEXT, .value = "FILE", .help = "what 'drover-agent enroll --request' wrote"},
     {.name = "fingerprint", .kind = FLAG_TEXT, .value = "FINGERPRINT", .help = "what the agent's host shows: refuse any other request"},
     {.name = "valid", .kind = FLAG_DURATION, .value = "TIME", .help = "how long the card holds; default without end"}};
-static const command_flag_t REVOKE_FLAGS[] = {
-    {.name = "reason", .letter = 'm', .kind = FLAG_TEXT, .value = "TEXT", .help = "why; agents and the audit log keep it"},
-    {.name = "revocation", .kind = FLAG_TEXT, .value = "FILE", .help = "keep the signed revocation here; if it is there, add a signature to it"}};
 static const command_example_t INVITE_EXAMPLES[] = {{"drover agents invite db7 --out db7.token", "Let the host db7 ask to be an agent, within a day"}};
 static const command_example_t ACCEPT_EXAMPLES[] = {
     {"drover agents accept db7", "Show who asks under the name db7, ask, and sign its card"},
@@ -339,7 +350,7 @@ static const command_t AGENT_COMMANDS[] = {
      .text = "Compare the fingerprint with what the host itself shows, by telephone say: the name alone proves\nnothing. Ends with exit code 4 while more administrators must sign."},
     {.name = "reject", .summary = "turn a host's request down", COMMAND_ARGUMENTS(AGENT_ARGUMENT), COMMAND_FLAGS(REASON_FLAGS), .run = handle_agents_reject},
     {.name = "revoke", .summary = "take an agent's key out", COMMAND_ARGUMENTS(AGENT_ARGUMENT), COMMAND_FLAGS(REVOKE_FLAGS), .run = handle_agents_revoke,
-     .text = "Takes effect at once, on live connections too, and never ends: that host needs a new key to be an\nagent again. Asks first. --reason is required where --revocation names no file that is there.\nWhere several administrators must sign, the first one gives --revocation FILE and hands FILE on: each\nof the others signs it with the same command, the last one's carries it out."},
+     .text = "Takes effect at once, on live connections too, and never ends: that host needs a new key to be an\nagent again. Asks first.\n" REVOCATION},
 };
 
 static const command_argument_t DOC_ARGUMENT[] = {{.name = "WHAT", .help = "cli, completion or rules"}};

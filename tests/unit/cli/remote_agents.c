@@ -270,8 +270,9 @@ static void test_turned_down(void **state) {
 static void test_revoke_together(void **state) {
     const fake_reply_t replies[] = {
         {.verb = "agents.revoke", .code = "DRV-7011", .message = "1 of 2 signatures"},
+        {.verb = "agents.revoke", .code = "DRV-7011", .message = "1 of 2 signatures"},
         {.verb = "agents.revoke", .document = "{\"name\":\"db7\",\"state\":\"revoked\"}"}};
-    fake_t *fake = fake_start(&(fake_options_t){0}, replies, 2);
+    fake_t *fake = fake_start(&(fake_options_t){0}, replies, 3);
     host_t host = make_host("db7");
     host_t other = make_host("db7");
     host_t first = make_host("alan");
