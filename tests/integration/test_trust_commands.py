@@ -5,32 +5,17 @@ import os
 import re
 import stat
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from lib import markdown
+from lib import markdown, migrations, signer
 from lib.fleet import program, run_drover
 from lib.migrations import ROOT
 from lib.process import clean_environment
 
 CANARY = "canary-Zq7-passphrase"
 GUIDE = (ROOT / "docs" / "trust.md").read_text(encoding="utf-8")
-
-# Signs as an HSM would: reads the digest, knows the seed, answers the signature.
-SIGNER = """
-import ctypes, ctypes.util, sys
-sodium = ctypes.CDLL(ctypes.util.find_library("sodium"))
-seed = bytes.fromhex(sys.argv[1])
-digest = bytes.fromhex(sys.stdin.read().strip())
-assert len(digest) == 32
-public, secret = ctypes.create_string_buffer(32), ctypes.create_string_buffer(64)
-sodium.crypto_sign_seed_keypair(public, secret, seed)
-signature = ctypes.create_string_buffer(64)
-sodium.crypto_sign_detached(signature, None, digest, ctypes.c_ulonglong(32), secret)
-print(signature.raw.hex())
-"""
 
 
 class Room:
@@ -248,22 +233,81 @@ def test_solo_is_one_command(room):
 
 def test_an_external_signer(team):
     room = team
-    seed = re.search(r"^secret: (\w+)$", (room / "carol.root").read_text(), re.MULTILINE).group(1)
-    (room / "sign it.py").write_text(SIGNER)
-    command = f"{sys.executable} '{room / 'sign it.py'}' {seed}"
+    command = signer.command(room / "carol.root", room.folder)
     (room / "carol.root").unlink()
     room.ok("trust", "renew", "v1.trust", "--out", "v2.trust")
     line = ("trust", "sign", "v2.trust", "--previous", "v1.trust", "--key", "carol.root.pub",
             "--yes", "--signer")
-    room.refused("DRV-7032", *line, "false")
-    room.refused("DRV-7032", *line, "echo abc")
-    room.refused("DRV-7003", *line, "echo " + "ab" * 64)
-    room.refused("DRV-1005", *line, "no-such-program")
     room.refused("DRV-1001", *line, "echo 'open", exit_code=2)
     room.refused("DRV-7032", *line, "echo $(touch never); touch never")  # no shell reads this
     room.ok(*line, command)
     assert [row["name"] for row in room.show("v2.trust", "--previous", "v1.trust")[
         "signatures"]] == ["carol"]
+
+
+@pytest.mark.parametrize("case", signer.BAD)
+def test_a_bad_signer_leaves_nothing(team, case):
+    """Whatever it says, or does not say in its time, nothing is written."""
+    command, code = signer.BAD[case]
+    team.ok("trust", "renew", "v1.trust", "--out", "v2.trust")
+    said = team.refused(code, "trust", "sign", "v2.trust", "--previous", "v1.trust", "--key",
+                        "carol.root.pub", "--yes", "--signer", command, "--command-timeout", "1s")
+    assert "--signer: " in said.err
+
+
+def test_a_passphrase_command_has_its_time(room):
+    said = room.refused("DRV-7080", "key", "new", "alice.root", "--kind", "root", "--name", "alice",
+                        "--passphrase-command", "sleep 1000", "--command-timeout", "500ms")
+    assert "--passphrase-command: the command was not done after 1 s: it was killed" in said.err
+
+
+def test_a_bundle_is_signed_elsewhere(room):
+    room.key("release", "ci")
+    command = signer.command(room / "ci.release", room.folder)
+    (room / "ci.release").unlink()
+    room.ok("bundle", "build", migrations.EXAMPLE, "--application", "shop", "--out", "a.bundle")
+    line = ("bundle", "sign", "a.bundle", "--key", "ci.release.pub", "--signer")
+    for wrong, code in signer.BAD.values():
+        room.refused(code, *line, wrong, "--command-timeout", "1s")
+    room.key("operator", "ci")
+    room.refused("DRV-5009", "bundle", "sign", "a.bundle", "--key", "ci.operator.pub", "--signer",
+                 command)
+    room.ok(*line, command)
+    key = room.ok("key", "show", "ci.release.pub", "-o", "json").json["keys"][0]["public"]
+    signed = room.ok("bundle", "show", "a.bundle", "-o", "json").json
+    assert signed["signers"] == [key], signed
+
+
+# Copies that were signed at the same time
+
+def test_copies_are_joined(team):
+    room = team
+    room.ok("trust", "renew", "v1.trust", "--out", "v2.trust")
+    for name in ("alice", "bob"):
+        (room / f"{name}.copy").write_bytes((room / "v2.trust").read_bytes())
+        room.sign(f"{name}.copy", f"{name}.root", "--previous", "v1.trust")
+    room.ok("trust", "merge", "alice.copy", "bob.copy", "--out", "joined.trust", "--previous",
+            "v1.trust")
+    room.ok("trust", "verify", "--pin", "v1.trust", "joined.trust")
+    # in any order, with the draft among them, and into a file that has one of them already
+    room.ok("trust", "merge", "v2.trust", "bob.copy", "--out", "alice.copy")
+    assert (room / "alice.copy").read_bytes() == (room / "joined.trust").read_bytes()
+
+
+def test_different_files_are_not_joined(team):
+    room = team
+    room.ok("trust", "renew", "v1.trust", "--out", "v2.trust")
+    room.ok("trust", "renew", "v1.trust", "--expires", "30d", "--out", "other.trust")
+    for file in ("v2.trust", "other.trust"):
+        room.sign(file, "alice.root", "--previous", "v1.trust")
+    said = room.refused("DRV-7005", "trust", "merge", "v2.trust", "other.trust", "--out",
+                        "c.trust")
+    for file in ("v2.trust", "other.trust"):
+        assert room.show(file)["digest"] in said.err
+    (room / "bob.copy").write_bytes((room / "v2.trust").read_bytes())
+    room.refused("DRV-7005", "trust", "merge", "v2.trust", "bob.copy", "--out", "other.trust")
+    room.refused("DRV-1001", "trust", "merge", "v2.trust", "--out", "c.trust", exit_code=2)
+    room.refused("DRV-7001", "trust", "merge", "v2.trust", "alice.root.pub", "--out", "c.trust")
 
 
 # Passphrases

@@ -64,11 +64,13 @@ static void test_show(void **state) {
     json_t *status = status_of("paused", false, 0, 3);
     buffer_t text = {0};
     (void)state;
+    assert_int_equal(json_object_set_new(status, "order_digest", json_string("0d3a17")), 0);
     assert_int_equal(standing_show(&plain, status, &text, &err), STATUS_OK);
     has(&text, "app V042 1f3a22c4-0000");
     has(&text, "forward of app to V042");
     has(&text, "10: 2 succeeded, 1 not needed, 6 pending, 1 failed");
     has(&text, "because");
+    has(&text, "order       0d3a17\n");
     has(&text, "canary");
     has(&text, "1 tenant, as a\\x1b[2Jb: DRV-3004 [23505] duplicate key\n  HINT: look\n");
     assert_null(strchr(buffer_string(&text), '\x1b'));
