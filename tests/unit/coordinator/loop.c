@@ -11,6 +11,7 @@
 #include "common/wire/field.h"
 #include "tests/unit/coordinator/trust/office.h"
 
+#include <fcntl.h>
 #include <jansson.h>
 #include <pthread.h>
 #include <signal.h>
@@ -371,6 +372,47 @@ static void cards_wait_for_all_admins(void **state) {
     BAD(h, ENROLMENT, ask(h, ADA, "agents.reject", "{\"name\":\"agent-1\"}"));
 }
 
+/* Lines of the log that tell of a refused connection. */
+static size_t refusals_logged(const char *path) {
+    char line[4096];
+    size_t count = 0;
+    FILE *file = fopen(path, "r");
+    assert_non_null(file);
+    while (fgets(line, sizeof line, file) != NULL) {
+        bool refusal = strstr(line, "event=\"connection refused\"") != NULL;
+        assert_true(!refusal || strstr(line, "address=127.0.0.1") != NULL);
+        count += refusal;
+    }
+    assert_int_equal(fclose(file), 0);
+    return count;
+}
+
+/* One address that knocks on and on has its share of the log, however often that is. */
+static void refused_connections_are_told_by_address(void **state) {
+    house_t *h = *state;
+    enum { KNOCKS = 33, TOLD = 16 };
+    char path[160];
+    uint8_t secret[CURVE_BYTES];
+    curve_public_t key;
+    (void)snprintf(path, sizeof path, "%s/log", h->folder);
+    int before = dup(STDERR_FILENO);
+    int log = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    assert_true(before >= 0 && log >= 0);
+    assert_true(dup2(log, STDERR_FILENO) >= 0);
+    log_set_level(LOG_WARNING);
+    error_code_t said = ERROR_NONE;
+    for (int i = 0; i < KNOCKS; i++) {
+        curve_keypair(&key, secret);
+        said = knock(h, secret) == ERROR_PEER_UNKNOWN ? said : ERROR_INTERNAL;
+    }
+    log_set_level(LOG_ERROR);
+    assert_true(dup2(before, STDERR_FILENO) >= 0);
+    assert_int_equal(close(before), 0);
+    assert_int_equal(close(log), 0);
+    assert_int_equal(said, ERROR_NONE);
+    assert_int_equal(refusals_logged(path), TOLD);
+}
+
 static void nonsense_is_refused(void **state) {
     house_t *h = *state;
     office_t *o = h->office;
@@ -391,9 +433,13 @@ static void nonsense_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        CASE(host_becomes_agent_and_ceases), CASE(operators_come_and_go),
-        CASE(pin_is_read_at_sighup),         CASE(only_admins_let_in),
-        CASE(cards_wait_for_all_admins),     CASE(nonsense_is_refused),
+        CASE(host_becomes_agent_and_ceases),
+        CASE(operators_come_and_go),
+        CASE(pin_is_read_at_sighup),
+        CASE(only_admins_let_in),
+        CASE(cards_wait_for_all_admins),
+        CASE(nonsense_is_refused),
+        CASE(refused_connections_are_told_by_address),
     };
     error_t err = {0};
     if (random_start(&err) != STATUS_OK || loop_block_signals(&err) != STATUS_OK ||
