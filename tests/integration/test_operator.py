@@ -183,6 +183,8 @@ def test_out_of_reach_waits_or_is_skipped(far, postgres):
     rollouts.assert_ends(far, waiting, "succeeded")
     assert far.ok("clusters", "-o", "json").json["clusters"][0]["problem"] == ""
     # the later order was accepted for these tenants: the earlier one has nothing to say any more
-    far.ok("rollout", "retry", skipping)
-    rollouts.assert_ends(far, skipping, "paused")
-    assert_told(far.ok("rollout", "failures", skipping), "DRV-7022", "sign a new one")
+    refused = far.drover("rollout", "retry", skipping)
+    assert refused.code == 1, refused
+    for words in ("DRV-7022", "sign a new one", waiting[:8], "drover rollout start"):
+        assert words in refused.err, refused
+    assert rollouts.status(far, skipping)["state"] == "incomplete"  # nothing was set back
