@@ -8,6 +8,7 @@
 #ifndef DROVER_AGENT_AGENT_H
 #define DROVER_AGENT_AGENT_H
 
+#include "agent/book.h"
 #include "agent/inventory/inventory.h"
 #include "agent/journal/journal.h"
 #include "agent/steps/run.h"
@@ -59,6 +60,7 @@ typedef struct agent {
     int64_t policy_due_boot_us; /* when it is next looked at */
     uint64_t sent_report;       /* highest number sent on this connection */
     uint64_t acknowledged;      /* highest number that the coordinator committed */
+    book_t book;                /* results that were sent on this connection */
     uint32_t room_told;         /* room that the last beat told */
     int64_t heartbeat_us;
     int64_t beat_due_boot_us;

@@ -219,6 +219,7 @@ static void on_welcome(agent_t *agent, const Drover__Welcome *welcome) {
     agent->welcomed = true;
     agent->acknowledged = welcome->acknowledged;
     agent->sent_report = welcome->acknowledged;
+    book_clear(&agent->book);
     reports_hurry(agent);
     if (welcome->heartbeat_ms > 0) {
         agent->heartbeat_us = welcome->heartbeat_ms * US_PER_MS;

@@ -41,6 +41,7 @@ static void agent_release(agent_t *agent) {
         agent->runs = run->next_run;
         run_destroy(&run);
     }
+    book_clear(&agent->book);
     inventory_reading_destroy(&agent->reading);
     inventory_destroy(&agent->inventory);
     dialer_destroy(&agent->dialer);

@@ -248,16 +248,16 @@ static status_t send_batch(agent_t *agent, batch_t *batch, error_t *err) {
     Drover__Reports wire = DROVER__REPORTS__INIT;
     ProtobufCBinaryData results[WIRE_RESULTS];
     results_signer_t signer = {.fleet = keeper_view(agent->keeper, 0).trust->fleet,
-                               .secret = keyfile_sign_secret(agent->sign_key)};
+                               .secret = keyfile_sign_secret(agent->sign_key),
+                               .book = &agent->book};
     Drover__Report *reports[BATCH_REPORTS];
     CLEANUP(buffer_free) buffer_t sealed = {0};
     memcpy(reports, batch->reports, batch->count * sizeof reports[0]);
     wire.state = field_of_ident(journal_state(agent->journal));
     wire.reports = reports;
     wire.n_reports = batch->count;
-    TRY(results_sign(&batch->results, &signer, results, err));
+    TRY(results_sign(&batch->results, &signer, results, &wire.n_results, err));
     wire.results = results;
-    wire.n_results = batch->results.count;
     TRY(codec_seal(DROVER__KIND__KIND_REPORTS, &wire.base, signer.secret, &sealed, err));
     TRY(dialer_send(agent->dialer, sealed.data, sealed.size, err));
     agent->sent_report = batch->reports[batch->count - 1]->number;
@@ -274,7 +274,10 @@ status_t reports_send(agent_t *agent, error_t *err) {
         if (batch.count == 0) {
             break;
         }
-        TRY(send_batch(agent, &batch, err));
+        if (send_batch(agent, &batch, err) != STATUS_OK) {
+            book_clear(&agent->book); /* it comes again, and must not stand behind itself */
+            return STATUS_ERROR;
+        }
     }
     agent->ended_untold = 0;
     agent->tell_due_boot_us = agent->sent_report + 1 < journal_next(agent->journal) ? 1 : 0;

@@ -88,32 +88,65 @@ status_t results_add(results_t *results, const Drover__Report *report, uint32_t 
     return STATUS_OK;
 }
 
-static status_t sign_group(results_group_t *group, const results_signer_t *signer, error_t *err) {
+static status_t sign_words(const book_words_t *words, const results_signer_t *signer, buffer_t *out,
+                           error_t *err) {
     CLEANUP(document_destroy_p) document_t *document = NULL;
     result_t result = {.fleet = signer->fleet,
-                       .order = group->order,
-                       .wave = group->wave,
-                       .issued_us = group->newest_us,
-                       .entries = group->entries,
-                       .entry_count = group->count};
+                       .order = words->order,
+                       .wave = words->wave,
+                       .issued_us = words->newest_us,
+                       .entries = words->entries,
+                       .entry_count = words->count};
     TRY(result_write(&result, &document, err));
     TRY(document_sign(document, signer->secret, err));
-    return document_encode(document, &group->document, err);
+    return document_encode(document, out, err);
+}
+
+/* What is new stands in a document of its own in any case: the other one may not fit, and the
+ * coordinator may have reason to keep nothing of it. */
+static status_t sign_group(results_group_t *group, const results_signer_t *signer,
+                           size_t *tenants_left, error_t *err) {
+    const book_pile_t *again = NULL;
+    book_words_t words = {.order = group->order,
+                          .wave = group->wave,
+                          .newest_us = group->newest_us,
+                          .entries = group->entries,
+                          .count = group->count};
+    TRY(sign_words(&words, signer, &group->document, err));
+    TRY(book_add(signer->book, &words, &again, err));
+    if (again == NULL || again->count > *tenants_left) {
+        return STATUS_OK; /* the next larger one covers it */
+    }
+    *tenants_left -= again->count;
+    words.newest_us = again->newest_us;
+    words.entries = again->entries;
+    words.count = again->count;
+    return sign_words(&words, signer, &group->again, err);
 }
 
 status_t results_sign(results_t *results, const results_signer_t *signer,
-                      ProtobufCBinaryData *fields, error_t *err) {
+                      ProtobufCBinaryData *fields, size_t *ret_count, error_t *err) {
+    size_t count = 0;
+    size_t tenants_left = RESULT_OUTCOMES;
     for (size_t i = 0; i < results->count; i++) {
-        TRY(sign_group(results->groups[i], signer, err));
-        fields[i] =
-            field_of_bytes(results->groups[i]->document.data, results->groups[i]->document.size);
+        const results_group_t *group = results->groups[i];
+        TRY(sign_group(results->groups[i], signer, &tenants_left, err));
+        fields[count++] = field_of_bytes(group->document.data, group->document.size);
     }
+    for (size_t i = 0; i < results->count && count < WIRE_RESULTS; i++) {
+        const results_group_t *group = results->groups[i];
+        if (group->again.size > 0) {
+            fields[count++] = field_of_bytes(group->again.data, group->again.size);
+        }
+    }
+    *ret_count = count;
     return STATUS_OK;
 }
 
 void results_free(results_t *results) {
     for (size_t i = 0; i < results->count; i++) {
         buffer_free(&results->groups[i]->document);
+        buffer_free(&results->groups[i]->again);
         free(results->groups[i]);
     }
     results->count = 0;

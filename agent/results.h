@@ -9,6 +9,7 @@
 #ifndef DROVER_AGENT_RESULTS_H
 #define DROVER_AGENT_RESULTS_H
 
+#include "agent/book.h"
 #include "agent/engine/job.h"
 #include "common/base/buffer.h"
 #include "common/trust/ticket.h"
@@ -26,6 +27,7 @@ typedef struct results_group {
     result_entry_t entries[WIRE_REPORTS]; /* ascending by tenant */
     size_t count;
     buffer_t document; /* once signed */
+    buffer_t again;    /* the same words and older ones, where they are said again */
 } results_group_t;
 
 /* Zeroed is empty. */
@@ -39,13 +41,15 @@ typedef struct results {
 MUST_CHECK status_t results_add(results_t *results, const Drover__Report *report, uint32_t outcome,
                                 bool *ret_fits, error_t *err);
 
-/* Sign each group; fields (WIRE_RESULTS of them) borrow the documents until results_free. */
+/* Sign each group, and what the book has said again where the message has room for it; fields
+ * (WIRE_RESULTS of them) borrow the documents until results_free. */
 typedef struct results_signer {
     ident_t fleet;
     const sign_secret_t *secret;
+    book_t *book;
 } results_signer_t;
 MUST_CHECK status_t results_sign(results_t *results, const results_signer_t *signer,
-                                 ProtobufCBinaryData *fields, error_t *err);
+                                 ProtobufCBinaryData *fields, size_t *ret_count, error_t *err);
 
 void results_free(results_t *results);
 

@@ -72,6 +72,14 @@ typedef struct ticket_parts {
     const document_t *approval; /* NULL, or instead of leaves and statements */
 } ticket_parts_t;
 
+/*
+ * Put the statements that a ticket needs before those that it does not: where a later statement of
+ * the same agent speaks of all its tenants. The verdict is the same without these, for good: what
+ * is left out says nothing. Each is signed by one agent. ERROR_NO_MEMORY, else as result_read.
+ */
+MUST_CHECK status_t ticket_thin(const leaves_t *leaves, ticket_statement_t *statements,
+                                size_t count, size_t *ret_needed, error_t *err);
+
 /* Append the bytes; statements in any sequence. ERROR_BOUND, NO_MEMORY. */
 MUST_CHECK status_t ticket_encode(const ticket_parts_t *parts, buffer_t *out, error_t *err);
 

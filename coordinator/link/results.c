@@ -1,7 +1,9 @@
 /*
  * results.c: what agents signed about their tenants of a wave, kept for the ticket of the next one.
  * A result is kept only as its own agent's word about tenants that it was given under an order that
- * is at work; any other is told and dropped, and the reports beside it count as they are.
+ * is at work; any other is told and dropped, and the reports beside it count as they are. An agent
+ * says again, in a larger document, what it said before: of a tenant that another agent was given
+ * since, only what is kept of it already.
  */
 #include "common/trust/ticket.h"
 #include "coordinator/link/internal.h"
@@ -56,19 +58,58 @@ static status_t find_rollout(hub_t *self, const digest_t *order, const rollout_t
     return STATUS_OK;
 }
 
-static status_t check_tenants(const session_t *session, const rollout_t *rollout,
-                              const said_t *said, error_t *err) {
+/* Whether the agent was given the tenant, and nobody after it. */
+static bool is_its_own(const session_t *session, const rollout_t *rollout, const said_t *said,
+                       const result_entry_t *entry) {
+    uint32_t ordinal = 0;
     agent_key_t agent = session_agent(&session->key);
+    return proofs_task(said->proofs, said->result->wave, &entry->tenant, &ordinal) &&
+           memcmp(&rollout->tasks[ordinal].agent, &agent, sizeof agent) == 0;
+}
+
+/* What is kept of one agent about one tenant. */
+typedef struct kept {
+    const sign_public_t *key;
+    const result_entry_t *entry;
+    bool found; /* the same word */
+} kept_t;
+
+static status_t look_at_kept(void *context, const wave_result_row_t *row, error_t *err) {
+    kept_t *kept = context;
+    CLEANUP(document_destroy_p) document_t *document = NULL;
+    CLEANUP(result_destroy_p) result_t *result = NULL;
+    if (kept->found || !sign_public_equal(&row->key, kept->key)) {
+        return STATUS_OK;
+    }
+    TRY(document_decode(row->document, row->document_size, &document, err));
+    TRY(result_read(document, &result, err));
+    for (size_t i = 0; i < result->entry_count && !kept->found; i++) {
+        kept->found = ident_equal(&result->entries[i].tenant, &kept->entry->tenant) &&
+                      result->entries[i].outcome == kept->entry->outcome;
+    }
+    return STATUS_OK;
+}
+
+static status_t check_said_before(hub_t *self, const said_t *said, const result_entry_t *entry,
+                                  error_t *err) {
+    kept_t kept = {.key = &said->document->keys[0], .entry = entry};
+    order_wave_id_t wave = {.order = said->result->order, .wave = said->result->wave};
+    TRY(store_wave_result_each(self->options.store, &wave, look_at_kept, &kept, err));
+    if (!kept.found) {
+        char tenant[IDENT_TEXT_SIZE];
+        return error_set(err, ERROR_PEER_NOT_ALLOWED,
+                         "it speaks of tenant %s, which that agent was not given in wave %u",
+                         ident_text(&entry->tenant, tenant), said->result->wave + 1);
+    }
+    return STATUS_OK;
+}
+
+static status_t check_tenants(hub_t *self, const session_t *session, const rollout_t *rollout,
+                              const said_t *said, error_t *err) {
     for (size_t i = 0; i < said->result->entry_count; i++) {
-        uint32_t ordinal = 0;
-        if (!proofs_task(said->proofs, said->result->wave, &said->result->entries[i].tenant,
-                         &ordinal) ||
-            memcmp(&rollout->tasks[ordinal].agent, &agent, sizeof agent) != 0) {
-            char tenant[IDENT_TEXT_SIZE];
-            return error_set(err, ERROR_PEER_NOT_ALLOWED,
-                             "it speaks of tenant %s, which that agent was not given in wave %u",
-                             ident_text(&said->result->entries[i].tenant, tenant),
-                             said->result->wave + 1);
+        const result_entry_t *entry = &said->result->entries[i];
+        if (!is_its_own(session, rollout, said, entry)) {
+            TRY(check_said_before(self, said, entry, err));
         }
     }
     return STATUS_OK;
@@ -92,7 +133,7 @@ static status_t check_result(hub_t *self, const session_t *session, said_t *said
         result->issued_us < said->proofs->order->issued_us - TRUST_SKEW_US) {
         return refuse(err, "it is from the future, or from before its order");
     }
-    return check_tenants(session, rollout, said, err);
+    return check_tenants(self, session, rollout, said, err);
 }
 
 static status_t tell_foreign(hub_t *self, const listener_message_t *from, const said_t *said,

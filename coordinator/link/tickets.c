@@ -200,10 +200,26 @@ static status_t add_result(void *context, const wave_result_row_t *row, error_t 
     return STATUS_OK;
 }
 
-static status_t gather(evidence_t *evidence, error_t *err) {
+/* Agents say in larger documents what they said in small ones, which are not needed any more. */
+static status_t forget_said_again(const evidence_t *evidence, size_t needed, error_t *err) {
+    for (size_t i = needed; i < evidence->count; i++) {
+        TRY(store_wave_result_delete(evidence->standing->hub->options.store,
+                                     &evidence->statements[i].result->id, err));
+    }
+    return STATUS_OK;
+}
+
+/* *ret_needed: how many of the statements, the first ones, a ticket is made of. */
+static status_t gather(evidence_t *evidence, size_t *ret_needed, error_t *err) {
     const standing_t *standing = evidence->standing;
+    const leaves_t *leaves = &standing->proofs->waves[standing->wave - 1].leaves;
     order_wave_id_t before = {.order = standing->proofs->digest, .wave = standing->wave - 1};
-    return store_wave_result_each(standing->hub->options.store, &before, add_result, evidence, err);
+    size_t needed = 0;
+    TRY(store_wave_result_each(standing->hub->options.store, &before, add_result, evidence, err));
+    TRY(ticket_thin(leaves, evidence->statements, evidence->count, &needed, err));
+    TRY(forget_said_again(evidence, needed, err));
+    *ret_needed = needed;
+    return STATUS_OK;
 }
 
 /* ------------------------------------------------------------------ the ticket */
@@ -255,14 +271,15 @@ static status_t keep_ticket(standing_t *standing, const ticket_parts_t *parts, e
 
 static status_t make_by_results(standing_t *standing, error_t *err) {
     CLEANUP(evidence_free) evidence_t evidence = {.standing = standing};
-    TRY(gather(&evidence, err));
+    size_t needed = 0;
+    TRY(gather(&evidence, &needed, err));
     const leaves_t *leaves = &standing->proofs->waves[standing->wave - 1].leaves;
     ticket_parts_t parts = {.order = standing->proofs->digest,
                             .wave = standing->wave,
                             .leaves = leaves->leaves,
                             .leaf_count = leaves->count,
                             .statements = evidence.statements,
-                            .statement_count = evidence.count};
+                            .statement_count = needed};
     return keep_ticket(standing, &parts, err);
 }
 

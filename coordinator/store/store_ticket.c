@@ -46,6 +46,12 @@ status_t store_wave_result_each(store_t *store, const order_wave_id_t *wave,
     }
 }
 
+status_t store_wave_result_delete(store_t *store, const digest_t *digest, error_t *err) {
+    CLEANUP(query_end) query_t query = query_begin(store, STATEMENT_WAVE_RESULT_DELETE, err);
+    query_digest(&query, 1, digest);
+    return query_run(&query, NULL);
+}
+
 status_t store_ticket_insert(store_t *store, const ticket_row_t *row, error_t *err) {
     CLEANUP(query_end) query_t query = query_begin(store, STATEMENT_TICKET_INSERT, err);
     query_digest(&query, 1, &row->digest);

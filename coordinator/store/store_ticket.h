@@ -37,6 +37,9 @@ typedef status_t store_wave_result_fn(void *context, const wave_result_row_t *ro
 MUST_CHECK status_t store_wave_result_each(store_t *store, const order_wave_id_t *wave,
                                            store_wave_result_fn *fn, void *context, error_t *err);
 
+/* Forget one, where another says as much; none is no error. */
+MUST_CHECK status_t store_wave_result_delete(store_t *store, const digest_t *digest, error_t *err);
+
 typedef struct ticket_row {
     digest_t digest;      /* ticket_digest of the bytes */
     order_wave_id_t wave; /* that it opens */

@@ -133,6 +133,7 @@ static int stage_down(void **state) {
     bundles_destroy(&agent->bundles);
     notary_close(agent);
     journal_close(&agent->journal);
+    book_clear(&agent->book);
     keyfile_destroy(&agent->sign_key);
     keyfile_destroy(&agent->curve_key);
     agent_config_destroy(&agent->config);
@@ -440,6 +441,10 @@ static bool has_kept_reports(void *context) {
     return ((const stage_t *)context)->server->kept.size > 0;
 }
 
+static bool has_sent_again(void *context) {
+    return ((const stage_t *)context)->agent.book.uses == 2;
+}
+
 /* Final reports bring what they mean for their wave, signed by the agent; others bring nothing. */
 static void test_reports_bring_results(void **state) {
     stage_t *stage = *state;
@@ -481,6 +486,11 @@ static void test_reports_bring_results(void **state) {
     assert_int_equal(result->wave, 5);
     assert_int_equal(result->entry_count, 1);
     assert_int_equal(result->entries[0].outcome, RESULT_DONE);
+    /* on a new connection they come again, and must not stand behind themselves */
+    assert_int_equal(agent->book.uses, 1);
+    say_welcome(stage, &stage->trust.coordinator);
+    pair_await(stage->server, has_sent_again, stage);
+    assert_int_equal(agent->book.waves[0]->count, 1);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, stage_up, stage_down)

@@ -55,8 +55,12 @@ static result_t *sign_and_read(results_t *results, size_t index) {
     for (size_t i = 0; i < results->count; i++) {
         buffer_free(&results->groups[i]->document);
     }
-    results_signer_t signer = {.fleet = fleet, .secret = &secret};
-    must(results_sign(results, &signer, fields, &err), &err);
+    book_t book = {0};
+    size_t count = 0;
+    results_signer_t signer = {.fleet = fleet, .secret = &secret, .book = &book};
+    must(results_sign(results, &signer, fields, &count, &err), &err);
+    assert_int_equal(count, results->count);
+    book_clear(&book);
     must(document_decode(fields[index].data, fields[index].len, &document, &err), &err);
     assert_int_equal(document->signature_count, 1);
     assert_true(document_signed_by(document, &key));

@@ -526,7 +526,50 @@ static void test_foreign_results_are_told_and_dropped(void **state) {
     say_result(world, &good);
     say_result(world, &good);
     assert_int_equal(audit_count(world, "result.foreign"), 10);
-    assert_int_equal(results_kept(world), 2); /* at two times: two statements */
+    assert_int_equal(results_kept(world), 1); /* the later one says as much as both */
+}
+
+/* An agent says in one document what it said in several: the ticket is made of that one, and the
+ * others are forgotten with it. */
+static void test_what_is_said_again_is_kept_once(void **state) {
+    world_t *world = *state;
+    error_t err = {0};
+    world->waves = 2;
+    get_going(world);
+    do_job(world, 0, true);
+    (void)await_message(&world->a, JOBS, 2);
+    assert_int_equal(results_kept(world), 1);
+    say_result(world, &(fleet_words_t){.first = 0, .count = 2, .outcome = RESULT_DONE});
+    (void)await_message(&world->a, JOBS, EACH + 1);
+    assert_int_equal(audit_count(world, "result.foreign"), 0);
+    assert_int_equal(results_kept(world), 1);
+    digest_t ticket = field_digest(world->a.last[JOBS]->jobs->terms[0]->ticket);
+    const Drover__PaperChunk *chunk = want(&world->a, &ticket, 0);
+    ticket_claim_t claim = {.wave = 1, .bytes = chunk->data.data, .size = chunk->data.len};
+    ticket_verdict_t verdict;
+    assert_int_equal(fleet_opens(world, &claim, &verdict, &err), STATUS_OK);
+    assert_int_equal(verdict.failures, 0);
+}
+
+/* A tenant went to another agent since: the first one's word of it may be said again, beside new
+ * ones of others, and not be changed. */
+static void test_word_of_a_tenant_that_is_another_agents(void **state) {
+    world_t *world = *state;
+    world->waves = 2;
+    world->fleet.needs_approval = true; /* nothing is forgotten meanwhile */
+    get_going(world);
+    do_job(world, 0, true);
+    (void)await_message(&world->a, JOBS, 2);
+    task_t *task = engine_task(*hub_engine(world->hub), &world->a.job);
+    rollout_t *rollout = engine_rollout_of(*hub_engine(world->hub), &world->a.job);
+    assert_int_equal(task->ordinal, 1);
+    memset(&rollout->tasks[0].agent, 7, sizeof rollout->tasks[0].agent);
+    say_result(world, &(fleet_words_t){.first = 0, .count = 2, .outcome = RESULT_DONE});
+    assert_int_equal(audit_count(world, "result.foreign"), 0);
+    assert_int_equal(results_kept(world), 2);
+    say_result(world, &(fleet_words_t){.first = 0, .count = 2, .outcome = RESULT_FAILED});
+    assert_int_equal(audit_count(world, "result.foreign"), 1);
+    assert_int_equal(results_kept(world), 2);
 }
 
 /* ------------------------------------------------------------------ papers */
@@ -581,6 +624,8 @@ int main(void) {
         TEST(test_second_wave_opens_by_an_approval),
         TEST(test_awaiting_wave_asks_again_at_the_start),
         TEST(test_foreign_results_are_told_and_dropped),
+        TEST(test_what_is_said_again_is_kept_once),
+        TEST(test_word_of_a_tenant_that_is_another_agents),
         TEST(test_orders_are_served_by_digest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
