@@ -179,6 +179,38 @@ static void test_tickets_are_judged_at_the_start(void **state) {
     assert_told(world);
 }
 
+/* Cards and approvals end without a word from anybody: time alone has a ticket judged again. Here
+ * it is another hand that put a bad one beside it; what is made anew becomes the newest. */
+static void test_ticket_is_judged_as_time_passes(void **state) {
+    world_t *world = *state;
+    error_t err = {0};
+    digest_t first = open_second(world);
+    proofs_t *proofs = proofs_known(world->hub, &world->fleet.order);
+    ticket_row_t bad = {.digest = {{9}},
+                        .wave = {.order = world->fleet.order, .wave = 1},
+                        .bytes = "none",
+                        .size = 4,
+                        .made_us = clock_wall_us()};
+    assert_int_equal(store_begin(world->store, &err), STATUS_OK);
+    assert_int_equal(store_ticket_insert(world->store, &bad, &err), STATUS_OK);
+    assert_int_equal(store_commit(world->store, &err), STATUS_OK);
+    proofs->waves[1].ticket = (digest_t){{0}};
+    world->hub->judge_due_us = 0;
+    settle(world);
+    assert_int_equal(audit_count(world, "wave.ticket"), 1); /* it was found good just now */
+    proofs->waves[1].judged_us -= 61 * US_PER_S;
+    settle(world);
+    assert_int_equal(audit_count(world, "wave.ticket"), 1); /* nor is it time */
+    world->hub->judge_due_us = 0;
+    settle(world);
+    assert_int_equal(audit_count(world, "wave.ticket"), 2);
+    assert_second(world, WAVE_OPEN);
+    proofs->waves[1].ticket = (digest_t){{0}};
+    digest_t found = {{0}};
+    assert_int_equal(tickets_of(world->hub, proofs, 1, &found, &err), STATUS_OK);
+    assert_true(digest_equal(&found, &first));
+}
+
 /* A wave that is not open is judged when a retry opens it, before anything of it leaves. */
 static void test_ticket_is_judged_when_a_retry_opens_its_wave(void **state) {
     world_t *world = *state;
@@ -204,6 +236,7 @@ int main(void) {
         TEST(test_wave_goes_on_by_what_others_said),
         TEST(test_other_changes_leave_the_ticket),
         TEST(test_tickets_are_judged_at_the_start),
+        TEST(test_ticket_is_judged_as_time_passes),
         TEST(test_ticket_is_judged_when_a_retry_opens_its_wave),
     };
     return cmocka_run_group_tests(TESTS, NULL, NULL);
