@@ -14,6 +14,7 @@
 #include "cli/paper.h"
 #include "cli/standing.h"
 #include "common/base/clock.h"
+#include "common/trust/text.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -112,9 +113,45 @@ static status_t say_done(remote_t *remote, const json_t *answer, const char *wav
 
 /* --- the order ------------------------------------------------------------------------------- */
 
+/* What the trust file calls the holder of this key, where drover.yaml names one. */
+static const char *own_name(const remote_t *remote) {
+    const trust_t *pin = remote_pin(remote);
+    const trust_key_t *row = pin != NULL ? trust_find(pin, remote_key(remote)) : NULL;
+    return row != NULL ? row->name : remote_key_name(remote);
+}
+
+/* Whether this person's signature is among those that count, by another key of theirs. */
+static bool is_counted(const remote_t *remote, const json_t *answer) {
+    const json_t *by = document_at(answer, "signatures.by");
+    const json_t *who = NULL;
+    size_t index = 0;
+    json_array_foreach(by, index, who) {
+        if (json_is_string(who) && text_same_person(json_string_value(who), own_name(remote))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Before anybody reads it: whether a signature could do anything. The coordinator says once more
+ * what it says here, and what it says decides nothing but whether somebody is asked. */
 static status_t check_signable(const remote_t *remote, const order_at_t *at, error_t *err) {
+    const char *state = document_text(at->answer, "state");
+    if (state[0] != '\0' && strcmp(state, "planned") != 0) {
+        return error_set(err, ERROR_ROLLOUT_STATE,
+                         "rollout '%.64s' is %.32s: its order waits for no signature%s",
+                         document_text(at->answer, "name"), state,
+                         strcmp(state, "running") == 0 || strcmp(state, "paused") == 0
+                             ? "; --wave NAME approves a wave of it"
+                             : "");
+    }
     if (document_signed_by(at->paper, remote_key(remote))) {
         return error_set(err, ERROR_TRUST_SIGNED, "%s has signed this order already",
+                         remote_key_name(remote));
+    }
+    if (is_counted(remote, at->answer)) {
+        return error_set(err, ERROR_PERSON_COUNTED,
+                         "%s has signed this order with another key before",
                          remote_key_name(remote));
     }
     if (clock_wall_us() > at->order->expires_us) {
@@ -132,9 +169,9 @@ static status_t approve_order(remote_t *remote, const command_input_t *input, er
     TRY(order_at_get(remote, &place, &at, err));
     TRY(check_signable(remote, &at, err));
     TRY(show_order(remote, &at, err));
-    (void)snprintf(question, sizeof question, "sign this %s of %u tenants as %s?",
+    (void)snprintf(question, sizeof question, "sign this %s of %u tenant%s as %s?",
                    order_kind_text(at.order->kind), at.order->tenants_total,
-                   remote_key_name(remote));
+                   at.order->tenants_total == 1 ? "" : "s", remote_key_name(remote));
     TRY(agree(remote, input, question, at.order, at.answer, err));
     TRY(remote_sign(remote, at.paper, err));
     TRY(paper_text(at.paper, &text, err));
@@ -168,6 +205,30 @@ static status_t find_wave(const json_t *status, const char *name, int64_t *ret_w
     return STATUS_OK;
 }
 
+/* Whether an approval could open it: before anybody reads it, as above. */
+static status_t check_wave(const json_t *status, int64_t wave, error_t *err) {
+    const json_t *row = json_array_get(document_at(status, "waves"), (size_t)wave);
+    const char *state = document_text(row, "state");
+    const char *name = document_text(status, "name");
+    if (document_flag(status, "over")) {
+        return error_set(err, ERROR_ROLLOUT_STATE, "rollout '%.64s' is over: it is %.32s", name,
+                         document_text(status, "state"));
+    }
+    if (strcmp(document_text(status, "state"), "planned") == 0) {
+        return error_set(err, ERROR_ROLLOUT_STATE,
+                         "the order of rollout '%.64s' waits for signatures itself: leave out "
+                         "--wave",
+                         name);
+    }
+    if (strcmp(state, "pending") != 0 && strcmp(state, "awaiting") != 0) {
+        return error_set(err, ERROR_ROLLOUT_STATE,
+                         "wave '%.64s' of rollout '%.64s' is %.32s "
+                         "already",
+                         document_text(row, "name"), name, state);
+    }
+    return STATUS_OK;
+}
+
 /* The evidence so far, and what the signature stands under. */
 static status_t show_wave(remote_t *remote, const json_t *status, const order_at_t *at,
                           const order_t *approval, error_t *err) {
@@ -194,6 +255,7 @@ static status_t approve_wave(remote_t *remote, const command_input_t *input, err
     TRY(remote_ask(remote, "rollout.status",
                    json_pack("{s:s}", "rollout", command_argument(input, 0)), &status, err));
     TRY(find_wave(status, name, &about.wave, err));
+    TRY(check_wave(status, about.wave, err));
     about.rollout = document_text(status, "rollout");
     TRY(order_at_get(remote, &(order_at_place_t){.rollout = about.rollout}, &at, err));
     TRY(order_at_pending(remote, &about, &draft, err));
@@ -201,9 +263,9 @@ static status_t approve_wave(remote_t *remote, const command_input_t *input, err
         TRY(order_at_draft(remote, &about, &draft, err));
     }
     TRY(show_wave(remote, status, &at, draft.order, err));
-    (void)snprintf(question, sizeof question, "open wave %" PRId64 ", %u tenants, as %s?",
-                   about.wave + 1, at.order->waves[draft.order->subject_wave].count,
-                   remote_key_name(remote));
+    uint32_t count = at.order->waves[draft.order->subject_wave].count;
+    (void)snprintf(question, sizeof question, "open wave %" PRId64 ", %u tenant%s, as %s?",
+                   about.wave + 1, count, count == 1 ? "" : "s", remote_key_name(remote));
     TRY(agree(remote, input, question, draft.order, NULL, err));
     TRY(order_draft_sign(remote, &draft, &text, err));
     TRY(remote_order(remote, "rollout.approve",

@@ -1,5 +1,6 @@
 /* approve.c: see approve.h. */
 #include "coordinator/service/approve.h"
+#include "common/trust/text.h"
 #include "common/trust/ticket.h"
 #include "coordinator/service/lookup.h"
 #include "coordinator/service/names.h"
@@ -47,6 +48,18 @@ static status_t take(call_t *call, const char *key, joined_t *joined, error_t *e
     return join(call, joined, err);
 }
 
+/* Whether whoever asks is among those who count already, by another key of theirs. */
+static bool is_counted(const call_t *call, const orders_signatures_t *before) {
+    trust_view_t view = keeper_view(call->service->options.keeper, call->question->now_us);
+    const trust_key_t *asker = trust_find(view.trust, &call->asker);
+    for (uint32_t i = 0; asker != NULL && i < before->have; i++) {
+        if (text_same_person(before->by[i], asker->name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* A signature that adds nothing is told to whom gave it, rather than kept. */
 static status_t check_adds(const call_t *call, const joined_t *joined,
                            const orders_signatures_t *found, const orders_signatures_t *before,
@@ -57,6 +70,10 @@ static status_t check_adds(const call_t *call, const joined_t *joined,
     if (joined->paper.document->signature_count == joined->signatures) {
         return error_set(err, ERROR_TRUST_SIGNED, "everybody who signed this %s had signed before",
                          order_kind_text(joined->paper.order->kind));
+    }
+    if (is_counted(call, before)) {
+        return error_set(err, ERROR_PERSON_COUNTED, "%s has signed this %s with another key before",
+                         call->question->actor, order_kind_text(joined->paper.order->kind));
     }
     return error_set(err, ERROR_TRUST_KEY,
                      "the signature of %s adds nothing to the %u of %u that this %s has",

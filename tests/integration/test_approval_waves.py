@@ -104,9 +104,10 @@ def test_one_signature_short(people, planned):
                           rollout) == [(0,)]
     refused(people.fleet.drover("rollout", "approve", rollout, "--yes"), "DRV-7004")
     # another key of the same person is no other person; a viewer and a rollback key sign no order
-    for who in (people.twin, people.ruth, people.vera):
+    refused(people.twin.drover("rollout", "approve", rollout, "--yes"), "DRV-7081")
+    for who in (people.ruth, people.vera):
         refused(who.drover("rollout", "approve", rollout, "--yes"), "DRV-7015")
-    refused(people.bob.drover("rollout", "approve", rollout, "--wave", "rest", "--yes"), "DRV-7")
+    refused(people.bob.drover("rollout", "approve", rollout, "--wave", "rest", "--yes"), "DRV-6007")
     assert people.state(rollout) == "planned"
     assert all(task["attempts"] == 0 for task in rollouts.tasks(people.fleet, rollout).values())
     assert people.contents() == before

@@ -227,6 +227,32 @@ static void test_approve_refused(void **state) {
     stage_end(&stage);
 }
 
+/* An order that waits for nobody, and one that this person has signed with another key. */
+static void test_approve_in_vain(void **state) {
+    static const struct {
+        const char *state;
+        const char *by;
+        error_code_t code;
+    } WRONG[] = {{"running", "alan", ERROR_ROLLOUT_STATE},
+                 {"stopped", "alan", ERROR_ROLLOUT_STATE},
+                 {"planned", "OLGA", ERROR_PERSON_COUNTED}};
+    (void)state;
+    for (size_t i = 0; i < sizeof WRONG / sizeof WRONG[0]; i++) {
+        stage_t stage = stage_begin(NULL, 0);
+        json_t *answer = shown(&stage, false);
+        (void)json_object_set_new(answer, "state", json_string(WRONG[i].state));
+        (void)json_object_set_new(answer, "signatures", json_pack("{s:[s]}", "by", WRONG[i].by));
+        fake_add(stage.fake,
+                 &(fake_reply_t){.verb = "order.show", .document = fake_keep(stage.fake, answer)});
+        fake_run_t run = RUN(stage.fake, "rollout", "approve", "1f3a", "-y");
+        assert_int_equal(run.err.code, WRONG[i].code);
+        assert_string_equal(run.out, "");
+        assert_null(strstr(fake_asked(stage.fake), "rollout.approve {"));
+        fake_run_free(&run);
+        stage_end(&stage);
+    }
+}
+
 #define STATUS(state, wave)                                                                        \
     "{\"rollout\":\"1f3a22c4-0000\",\"name\":\"app V042\",\"kind\":\"forward\",\"state\":\"" state \
     "\",\"current_wave\":0,\"waves\":[{\"number\":0,\"name\":\"canary\",\"state\":\"" wave         \
@@ -501,6 +527,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_approve),
         cmocka_unit_test(test_approve_refused),
+        cmocka_unit_test(test_approve_in_vain),
         cmocka_unit_test(test_approve_wave),
         cmocka_unit_test(test_approve_wave_together),
         cmocka_unit_test(test_turns),
