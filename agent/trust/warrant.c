@@ -207,6 +207,9 @@ status_t warrant_judge(const warrant_case_t *question, warrant_t *ret_warrant, e
     if (!digest_equal(&job->order, &order->digest)) {
         return error_set(err, ERROR_ORDER_SCOPE, "the order at hand is another than the job's");
     }
+    if (order_is_standing(order)) {
+        return error_set(err, ERROR_NOT_BUILT, "this agent carries out no standing orders");
+    }
     TRY(check_sender(question, err));
     TRY(proof_decode(job->proof, job->proof_size, &proof, err));
     TRY(check_terms(job, order, err));

@@ -38,7 +38,7 @@ static const scan_rule_t order_body[] = {
     NAME("application"), NAME("environment"), DIGEST("bundle"), UP_TO("recovery_kind", WORD_BYTES),
     UP_TO("recovery_reason", TRUST_REASON_BYTES), UP_TO("trial_restore", WORD_BYTES),
     MANY("waves", LIMIT_WAVES), DIGEST("merkle_root"), KEY_NEEDED("proposer"), DIGEST("subject"),
-    DIGEST("plan"), END};
+    DIGEST("plan"), UP_TO("standing_selector", TRUST_SELECTOR_BYTES), END};
 static const scan_rule_t order_wave[] = {NEEDED("count"), DIGEST_NEEDED("root"), END};
 static const scan_rule_t card_body[] = {
     NEEDED("format"), IDENT_NEEDED("fleet"), KEY_NEEDED("key"), KEY_NEEDED("curve"),

@@ -44,6 +44,10 @@ const char *order_kind_text(order_kind_t kind) {
     return order_rule(kind)->text;
 }
 
+bool order_is_standing(const order_t *order) {
+    return order->standing != NULL && order->standing[0] != '\0';
+}
+
 bool order_kind_has_tenants(order_kind_t kind) {
     return order_rule(kind)->tenants;
 }
@@ -97,7 +101,11 @@ static const char *misfit(const order_t *order) {
     bool approves = order->kind == ORDER_APPROVE_WAVE;
     bool recovers = order->recovery_kind[0] != '\0' || order->recovery_reason[0] != '\0' ||
                     order->trial_restore[0] != '\0';
-    if ((order->wave_count > 0) != rule->tenants) {
+    bool standing = order_is_standing(order);
+    if (standing && (order->kind != ORDER_ROLLOUT || !order->undo_authorized)) {
+        return order->kind != ORDER_ROLLOUT ? "standing_selector" : "undo_authorized";
+    }
+    if ((order->wave_count > 0) != (rule->tenants && !standing)) {
         return "waves";
     }
     if (order->application[0] == '\0' && !fleet_wide) {
@@ -159,6 +167,25 @@ static status_t check_waves(const order_t *order, error_t *err) {
     return STATUS_OK;
 }
 
+/* What people sign is what an agent reads: a text that parses, in the one spelling that it has. */
+static status_t check_standing(const order_t *order, error_t *err) {
+    if (!order_is_standing(order)) {
+        return STATUS_OK;
+    }
+    CLEANUP(selector_destroy_p) selector_t *selector = NULL;
+    CLEANUP(buffer_free) buffer_t text = {0};
+    error_t why;
+    bool good = selector_parse(order->standing, NULL, &selector, &why) == STATUS_OK;
+    if (good) {
+        selector_print(selector, &text);
+        good = !text.failed && text.size == strlen(order->standing) &&
+               memcmp(text.data, order->standing, text.size) == 0;
+    }
+    TRUST_REQUIRE(STANDING_TEXT, good, err,
+                  "the standing selector is none, or is not written in its canonical text");
+    return STATUS_OK;
+}
+
 status_t order_check_rules(const order_t *order, error_t *err) {
     TRUST_REQUIRE(ORDER_TEXT,
                   text_scope_ok(order->application) && text_scope_ok(order->environment) &&
@@ -173,5 +200,6 @@ status_t order_check_rules(const order_t *order, error_t *err) {
                       order->expires_us - order->issued_us <= ORDER_LIFE_US,
                   err, "an order is issued, begins, and ends within %d days, in that sequence",
                   (int)(ORDER_LIFE_US / TRUST_DAY_US));
+    TRY(check_standing(order, err));
     return check_waves(order, err);
 }

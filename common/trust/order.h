@@ -88,6 +88,10 @@ typedef struct order {
      * own retention says */
     int64_t prune_keep_us;
     uint32_t prune_keep_count;
+    /* of a rollout, instead of waves: a selector in its canonical text. Whatever tenant matches it
+     * may be moved to the target until the order ends, tenants to come included. "" or NULL: none
+     */
+    const char *standing;
     /* of the document; order_write ignores them */
     digest_t digest;
     const sign_public_t *signers;
@@ -95,6 +99,8 @@ typedef struct order {
 } order_t;
 
 const char *order_kind_text(order_kind_t kind);
+/* Whether it stands open for whatever tenant matches its selector; then it has no waves. */
+bool order_is_standing(const order_t *order);
 /* Whether an order of this kind names tenants; the others name an order or the fleet. */
 bool order_kind_has_tenants(order_kind_t kind);
 /* The roles of which any one's threshold is enough for this kind, as bits of 1U << role. */
@@ -152,10 +158,16 @@ typedef struct order_source {
 MUST_CHECK status_t order_open(const trust_view_t *view, const order_source_t *source,
                                order_t **ret_order, order_authority_t *ret_authority, error_t *err);
 
-/* The highest number that was accepted for a tenant and application, and of which order. */
+/*
+ * The highest number that was accepted for a tenant and application, and of which order; and the
+ * highest of an order that was no baseline. A baseline only says where a tenant stands: it does not
+ * take a new tenant out of reach of a standing order that is older than itself.
+ */
 typedef struct order_accepted {
     int64_t number; /* 0: none yet */
     digest_t order;
+    int64_t moved; /* 0: none yet */
+    digest_t moved_order;
 } order_accepted_t;
 
 /* What is about to be done, as the agent itself sees it; nothing of it comes from the order. */
@@ -178,6 +190,12 @@ typedef struct order_deed {
  * open_wave, but for LOOK and for a rollout's own undo. ERROR_ORDER_SCOPE, ORDER_PROOF,
  * ORDER_TENANT, ORDER_SUPERSEDED, TICKET_ORDER, TRUST_EXPIRED, TRUST_THRESHOLD (a signer's selector
  * leaves this tenant out).
+ *
+ * A standing order proves no tenant: the proof is a bare leaf without a path, a claim whose tenant,
+ * number and target are compared with the deed and the order, while deed->labels decides whether
+ * the tenant is meant. Where the tenant stood before, from_position, nobody signed: an undo needs
+ * this order to be the one that moved the tenant last, and whoever carries it out compares the
+ * ledger (agent/steps/standing.h).
  */
 MUST_CHECK status_t order_admits(const order_authority_t *authority, const order_deed_t *deed,
                                  proof_t *proof, error_t *err);

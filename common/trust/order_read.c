@@ -84,6 +84,7 @@ status_t order_read(const document_t *document, order_t **ret_order, error_t *er
         .plan = body_digest(body->plan),
         .prune_keep_us = body->prune_keep_us,
         .prune_keep_count = body->prune_keep_count,
+        .standing = body->standing_selector,
         .digest = document->id,
     };
     TRY(read_lists(holder, document, body, err));
@@ -146,6 +147,7 @@ status_t order_write(const order_t *order, document_t **ret_document, error_t *e
     body.plan = body_optional(order->plan.bytes, DIGEST_BYTES);
     body.prune_keep_us = order->prune_keep_us;
     body.prune_keep_count = order->prune_keep_count;
+    body.standing_selector = body_text(order->standing != NULL ? order->standing : "");
     TRY(write_waves(&arena, order, &body, err));
     CLEANUP(document_destroy_p) document_t *document = NULL;
     TRY(body_pack(DOCUMENT_ORDER, &body.base, &document, err));

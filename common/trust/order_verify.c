@@ -151,6 +151,33 @@ static status_t check_proof(const order_authority_t *authority, proof_t *proof, 
     return STATUS_OK;
 }
 
+/* What a standing order's job claims of its tenant: nobody signed it, so that it must be the one
+ * leaf that there can be. The agent's own view of the tenant decides whether it is meant; what the
+ * order moved it may take back, even where the tenant does not match any more. */
+static status_t check_claim(const order_authority_t *authority, const order_deed_t *deed,
+                            proof_t *proof, error_t *err) {
+    const order_t *order = authority->order;
+    CLEANUP(selector_destroy_p) selector_t *selector = NULL;
+    proof->path.count = 0;
+    TRUST_REQUIRE(PROOF_WAVE, proof->wave == 0, err, "wave %u of a standing order, which has none",
+                  proof->wave + 1);
+    TRUST_REQUIRE(PROOF_PATH, proof->path.size == 0, err,
+                  "a way to a root, and a standing order has none");
+    TRUST_REQUIRE(STANDING_NUMBER, proof->leaf.number == order->issued_us, err,
+                  "number %" PRId64 " under a standing order of number %" PRId64,
+                  proof->leaf.number, order->issued_us);
+    if (deed->action == ACTION_UNDO) {
+        TRUST_REQUIRE(STANDING_UNDO, digest_equal(&deed->accepted.moved_order, &order->digest), err,
+                      "the standing order is not what moved this tenant last");
+        return STATUS_OK;
+    }
+    TRY(selector_parse(order->standing, NULL, &selector, err));
+    TRUST_REQUIRE(STANDING_TENANT, selector_matches(selector, deed->labels), err,
+                  "tenant %s does not match the standing order's selector %s",
+                  deed->labels->name != NULL ? deed->labels->name : "?", order->standing);
+    return STATUS_OK;
+}
+
 static status_t check_leaf(const order_authority_t *authority, const order_deed_t *deed,
                            const leaf_t *leaf, error_t *err) {
     const order_t *order = authority->order;
@@ -194,18 +221,22 @@ static status_t check_turn(const order_authority_t *authority, const order_deed_
     if ((deed->action & CHANGES) == 0) {
         return STATUS_OK;
     }
+    bool standing = order_is_standing(order);
     int64_t number = proof->leaf.number;
-    TRUST_REQUIRE(NUMBER_HIGHEST, number >= 1 && number >= deed->accepted.number, err,
+    int64_t highest = standing ? deed->accepted.moved : deed->accepted.number;
+    TRUST_REQUIRE(NUMBER_HIGHEST, number >= 1 && number >= highest, err,
                   "order number %" PRId64 " after %" PRId64 " was accepted for this tenant", number,
-                  deed->accepted.number);
+                  highest);
     /* an order has begun, so that its own time is no later than now */
     TRUST_REQUIRE(NUMBER_NOT_AHEAD, number <= order->issued_us, err,
                   "order number %" PRId64 " is ahead of the order's own time, %" PRId64, number,
                   order->issued_us);
-    TRUST_REQUIRE(NUMBER_ONE_ORDER,
-                  number != deed->accepted.number ||
-                      digest_equal(&deed->accepted.order, &order->digest),
-                  err, "another order of number %" PRId64 " was accepted for this tenant", number);
+    TRUST_REQUIRE(
+        NUMBER_ONE_ORDER,
+        (number != deed->accepted.number || digest_equal(&deed->accepted.order, &order->digest)) &&
+            (number != deed->accepted.moved ||
+             digest_equal(&deed->accepted.moved_order, &order->digest)),
+        err, "another order of number %" PRId64 " was accepted for this tenant", number);
     return STATUS_OK;
 }
 
@@ -213,7 +244,8 @@ status_t order_admits(const order_authority_t *authority, const order_deed_t *de
                       error_t *err) {
     INVARIANT(deed->labels != NULL);
     TRY(check_permission(authority, deed, err));
-    TRY(check_proof(authority, proof, err));
+    TRY(order_is_standing(authority->order) ? check_claim(authority, deed, proof, err)
+                                            : check_proof(authority, proof, err));
     TRY(check_leaf(authority, deed, &proof->leaf, err));
     TRY(check_turn(authority, deed, proof, err));
     tally_question_t question = question_of(authority, authority->role);

@@ -43,6 +43,21 @@ static void check_count(const order_t *order) {
     }
 }
 
+/* A claim without a path serves standing orders alone, and only for whom their selector admits. */
+static void check_claim(const order_authority_t *authority) {
+    error_t err;
+    const order_t *order = authority->order;
+    proof_t claim = {.leaf = good.leaf};
+    CLEANUP(selector_destroy_p) selector_t *selector = NULL;
+    claim.leaf.number = order->issued_us;
+    if (order_admits(authority, &world.deed, &claim, &err) != STATUS_OK) {
+        return;
+    }
+    must(order_is_standing(order) ? STATUS_OK : STATUS_ERROR);
+    must(selector_parse(order->standing, NULL, &selector, &err));
+    must(selector_matches(selector, world.deed.labels) ? STATUS_OK : STATUS_ERROR);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     error_t err;
     prepare();
@@ -63,9 +78,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         trust_view_t view = world_view(&world);
         order_authority_t authority;
         proof_t proof = good;
-        if (order_verify(&view, order, accepted == 1, &authority, &err) == STATUS_OK &&
-            order_admits(&authority, &world.deed, &proof, &err) == STATUS_OK &&
-            !digest_equal(&order->waves[0].root, &root)) {
+        if (order_verify(&view, order, accepted == 1, &authority, &err) != STATUS_OK) {
+            continue;
+        }
+        check_claim(&authority);
+        if (order_admits(&authority, &world.deed, &proof, &err) == STATUS_OK &&
+            (order->wave_count == 0 || !digest_equal(&order->waves[0].root, &root))) {
             abort();
         }
     }

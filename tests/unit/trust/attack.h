@@ -31,5 +31,6 @@ attacks_t attacks_orders(void);
 attacks_t attacks_agents(void);
 attacks_t attacks_tickets(void);
 attacks_t attacks_take_back(void);
+attacks_t attacks_standing(void);
 
 #endif

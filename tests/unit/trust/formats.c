@@ -50,6 +50,20 @@ static void test_order_and_proof(void **state) {
     compare("tests/fuzz/seeds/proof/first", 0, &bytes);
 }
 
+static void test_standing_order(void **state) {
+    (void)state;
+    error_t err;
+    CLEANUP(document_destroy_p) document_t *document = NULL;
+    CLEANUP(buffer_free) buffer_t bytes = {0};
+    order_t order = world.plan_order;
+    order.standing = "tier=gold,region in (eu,us)";
+    order.wave_count = 0;
+    assert_int_equal(order_write(&order, &document, &err), STATUS_OK);
+    assert_int_equal(world_sign(document, &world.signers, &err), STATUS_OK);
+    assert_int_equal(document_encode(document, &bytes, &err), STATUS_OK);
+    compare("tests/fuzz/seeds/order/standing", 0, &bytes);
+}
+
 static void test_agents(void **state) {
     (void)state;
     error_t err;
@@ -93,9 +107,8 @@ static int tear_down(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_trust_file),
-        cmocka_unit_test(test_order_and_proof),
-        cmocka_unit_test(test_agents),
+        cmocka_unit_test(test_trust_file),     cmocka_unit_test(test_order_and_proof),
+        cmocka_unit_test(test_standing_order), cmocka_unit_test(test_agents),
         cmocka_unit_test(test_ticket),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -237,6 +237,45 @@ static void test_numbers(void **state) {
     assert_int_equal(err.code, ERROR_ORDER_SUPERSEDED);
 }
 
+/* A claim as a coordinator makes it of the deed's tenant. */
+static status_t claim(error_t *err) {
+    proof_t proof = {.leaf = world.leaves[0]};
+    proof.leaf.number = world.plan_order.issued_us;
+    return order_admits(&world.authority, &world.deed, &proof, err);
+}
+
+static void test_standing(void **state) {
+    (void)state;
+    error_t err;
+    world.plan_order.standing = "region!=us,tier in (gold,silver)";
+    world.plan_order.wave_count = 0;
+    order_destroy(&world.order);
+    document_destroy(&world.order_document);
+    assert_int_equal(world_verify(&world, &err), STATUS_OK);
+    assert_true(order_is_standing(world.order));
+    assert_string_equal(world.order->standing, world.plan_order.standing);
+    assert_int_equal(world.order->tenants_total, 0);
+    assert_true(digest_is_null(&world.order->merkle_root));
+    assert_int_equal(claim(&err), STATUS_OK);
+    /* a baseline after the order says where the tenant stands, and takes nothing from the order */
+    world.deed.accepted = (order_accepted_t){.number = NOW_US};
+    assert_int_equal(claim(&err), STATUS_OK);
+    /* again, having moved it; then back, though the tenant matches no more */
+    world.deed.accepted.moved = world.order->issued_us;
+    world.deed.accepted.moved_order = world.order->digest;
+    assert_int_equal(claim(&err), STATUS_OK);
+    world.label.value = "bronze";
+    assert_int_equal(claim(&err), STATUS_ERROR);
+    assert_int_equal(err.code, ERROR_ORDER_TENANT);
+    world.deed.action = ACTION_UNDO;
+    world.deed.target_position = 3;
+    assert_int_equal(claim(&err), STATUS_OK);
+    /* a newer order has it now */
+    world.deed.accepted.moved = world.order->issued_us + 1;
+    assert_int_equal(claim(&err), STATUS_ERROR);
+    assert_int_equal(err.code, ERROR_ORDER_SUPERSEDED);
+}
+
 static void test_edges_of_time(void **state) {
     (void)state;
     error_t err;
@@ -429,6 +468,7 @@ int main(void) {
         TEST(test_undo_of_a_rollout),
         TEST(test_operators_take_back),
         TEST(test_numbers),
+        TEST(test_standing),
         TEST(test_edges_of_time),
         TEST(test_grace),
         TEST(test_retired_since),

@@ -8,9 +8,9 @@
 #include "tests/unit/base/cmocka_all.h"
 
 typedef attacks_t (*group_t)(void);
-static const group_t GROUPS[] = {attacks_documents, attacks_trust,  attacks_signers,
-                                 attacks_orders,    attacks_agents, attacks_tickets,
-                                 attacks_take_back};
+static const group_t GROUPS[] = {attacks_documents, attacks_trust,   attacks_signers,
+                                 attacks_orders,    attacks_agents,  attacks_tickets,
+                                 attacks_take_back, attacks_standing};
 enum { GROUP_COUNT = sizeof GROUPS / sizeof GROUPS[0], LEAST_ATTACKS = 80 };
 
 typedef struct outcome {
