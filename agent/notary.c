@@ -59,6 +59,7 @@ static warrant_job_t job_of(const run_t *run) {
         .prune_keep_us = what->prune_keep_us,
         .prune_keep_count = what->prune_keep_count,
         .order = what->order_digest,
+        .order_id = what->order,
         .ticket = what->ticket,
         .proof = what->proof,
         .proof_size = what->proof_size,
@@ -162,6 +163,8 @@ static status_t bind_run(agent_t *agent, run_t *run, const selector_subject_t *s
     }
     run->what.order_wave = warrant->wave;
     run->main_action = warrant->main;
+    run->standing_order = warrant->standing;
+    run->claimed_from = warrant->claimed_from;
     return STATUS_OK;
 }
 

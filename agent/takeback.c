@@ -32,6 +32,7 @@ typedef struct part {
     bool own;  /* by this take-back; else a coordinator's, forward */
     bool over;
     job_state_t state;
+    uint32_t from;   /* forward: where the job's leaf begins */
     uint8_t *packed; /* owned: a batch of this job alone */
     size_t packed_size;
 } part_t;
@@ -149,6 +150,11 @@ static status_t take_job(const journal_job_t *job, void *context, error_t *err) 
                    .own = own,
                    .over = job->finished,
                    .state = (job_state_t)job->state};
+    proof_t proof;
+    error_t unread = {0};
+    if (proof_decode(wire->proof.data, wire->proof.len, &proof, &unread) == STATUS_OK) {
+        part.from = proof.leaf.from_position;
+    }
     return add_part(parts, &part, wire, terms, err);
 }
 
@@ -164,7 +170,8 @@ static int compare(const void *left, const void *right) {
 
 /* What stands for one tenant. */
 typedef struct fate {
-    const part_t *forward; /* the last one */
+    const part_t *forward; /* the last one of those that began furthest back: what a standing order
+                              tried again may have begun half the way */
     const part_t *own;     /* the last one; NULL: none yet */
     uint32_t tries;
 } fate_t;
@@ -176,7 +183,11 @@ static fate_t next_fate(const parts_t *parts, size_t *at) {
     for (; *at < parts->count && ident_equal(&parts->list[*at].tenant, tenant); (*at)++) {
         const part_t *part = &parts->list[*at];
         fate.tries += part->own;
-        *(part->own ? &fate.own : &fate.forward) = part;
+        if (part->own) {
+            fate.own = part;
+        } else if (fate.forward == NULL || part->from <= fate.forward->from) {
+            fate.forward = part;
+        }
     }
     return fate;
 }

@@ -10,7 +10,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
-enum { SCHEMA_VERSION = 2, PATH_SIZE = 4096 };
+enum { SCHEMA_VERSION = 3, PATH_SIZE = 4096 };
 
 /* What each version adds to the one before. A row that was written is never changed. */
 static const char *const SCHEMAS[SCHEMA_VERSION] = {
@@ -37,6 +37,12 @@ static const char *const SCHEMAS[SCHEMA_VERSION] = {
     "CREATE INDEX accepted_by_order ON accepted (signed);"
     "CREATE TABLE begun (tenant BLOB NOT NULL PRIMARY KEY, begun_us INTEGER NOT NULL);"
     "CREATE INDEX begun_by_time ON begun (begun_us);",
+
+    /* what was a baseline is not known any more: each counts as an order that moved its tenant */
+    "ALTER TABLE accepted ADD COLUMN moved INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE accepted ADD COLUMN moved_signed BLOB;"
+    "UPDATE accepted SET moved = number, moved_signed = signed;"
+    "CREATE INDEX accepted_by_move ON accepted (moved_signed);",
 };
 
 static const char *const SQL[SQL_COUNT] = {
@@ -82,11 +88,14 @@ static const char *const SQL[SQL_COUNT] = {
                       " ON CONFLICT DO NOTHING",
     [SQL_PAPER_DROP] = "DELETE FROM paper WHERE digest = ?1",
     [SQL_PAPERS] = "SELECT digest, kind, sequence, payload FROM paper ORDER BY kind, sequence",
-    [SQL_ACCEPTED_SET] = "INSERT INTO accepted (tenant, application, number, signed)"
-                         " VALUES (?1, ?2, ?3, ?4) ON CONFLICT (tenant, application)"
-                         " DO UPDATE SET number = excluded.number, signed = excluded.signed",
-    [SQL_ACCEPTED] = "SELECT number, signed FROM accepted WHERE tenant = ?1 AND application = ?2",
-    [SQL_ORDER_KNOWN] = "SELECT 1 FROM accepted WHERE signed = ?1 LIMIT 1",
+    [SQL_ACCEPTED_SET] = "INSERT INTO accepted (tenant, application, number, signed, moved,"
+                         " moved_signed) VALUES (?1, ?2, ?3, ?4, ?5, ?6)"
+                         " ON CONFLICT (tenant, application) DO UPDATE SET"
+                         " number = excluded.number, signed = excluded.signed,"
+                         " moved = excluded.moved, moved_signed = excluded.moved_signed",
+    [SQL_ACCEPTED] = "SELECT number, signed, moved, moved_signed FROM accepted"
+                     " WHERE tenant = ?1 AND application = ?2",
+    [SQL_ORDER_KNOWN] = "SELECT 1 FROM accepted WHERE signed = ?1 OR moved_signed = ?1 LIMIT 1",
     [SQL_BEGUN_SET] = "INSERT INTO begun (tenant, begun_us) VALUES (?1, ?2) ON CONFLICT (tenant)"
                       " DO UPDATE SET begun_us = excluded.begun_us",
     [SQL_BEGUN] = "SELECT count(*) FROM begun WHERE begun_us > ?1 AND tenant <> ?2",

@@ -164,16 +164,19 @@ typedef status_t journal_paper_fn(const journal_paper_t *paper, void *context, e
 MUST_CHECK status_t journal_papers(journal_t *journal, journal_paper_fn *take, void *context,
                                    error_t *err);
 
-/* The highest order number that was accepted for a tenant and application. */
+/* The highest order number that was accepted for a tenant and application, and the highest of an
+ * order that was no baseline: see order_accepted_t. Both are written as they are given. */
 typedef struct journal_accepted {
     ident_t tenant;
     const char *application; /* borrowed */
     int64_t number;          /* 0: none yet */
     digest_t order;
+    int64_t moved; /* 0: none yet */
+    digest_t moved_order;
 } journal_accepted_t;
 MUST_CHECK status_t journal_set_accepted(journal_t *journal, const journal_accepted_t *accepted,
                                          error_t *err);
-/* Fill in number and order; sees what is gathered, too. */
+/* Fill in numbers and orders; sees what is gathered, too. */
 MUST_CHECK status_t journal_find_accepted(journal_t *journal, journal_accepted_t *accepted,
                                           error_t *err);
 

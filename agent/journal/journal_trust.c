@@ -57,6 +57,8 @@ status_t journal_set_accepted(journal_t *journal, const journal_accepted_t *acce
     (void)sqlite3_bind_text(stmt, 2, accepted->application, -1, SQLITE_STATIC);
     (void)sqlite3_bind_int64(stmt, 3, accepted->number);
     journal_bind(stmt, 4, accepted->order.bytes, DIGEST_BYTES);
+    (void)sqlite3_bind_int64(stmt, 5, accepted->moved);
+    journal_bind(stmt, 6, accepted->moved_order.bytes, DIGEST_BYTES);
     return journal_run(journal, stmt, "accepted number", err);
 }
 
@@ -65,12 +67,14 @@ status_t journal_find_accepted(journal_t *journal, journal_accepted_t *accepted,
     bool found = false;
     journal_bind(stmt, 1, accepted->tenant.bytes, IDENT_BYTES);
     (void)sqlite3_bind_text(stmt, 2, accepted->application, -1, SQLITE_STATIC);
-    accepted->number = 0;
-    accepted->order = (digest_t){{0}};
+    accepted->number = accepted->moved = 0;
+    accepted->order = accepted->moved_order = (digest_t){{0}};
     status_t status = look(journal, stmt, &found, err);
     if (found) {
         accepted->number = sqlite3_column_int64(stmt, 0);
         journal_read(stmt, 1, accepted->order.bytes, DIGEST_BYTES);
+        accepted->moved = sqlite3_column_int64(stmt, 2);
+        journal_read(stmt, 3, accepted->moved_order.bytes, DIGEST_BYTES);
     }
     (void)sqlite3_reset(stmt);
     return status;

@@ -3,6 +3,7 @@
 #include "agent/steps/load.h"
 #include "agent/steps/look.h"
 #include "agent/steps/proof.h"
+#include "agent/steps/standing.h"
 #include "common/base/clock.h"
 #include "common/postgres/progress.h"
 
@@ -122,6 +123,11 @@ static bool stands_at_target(const run_t *run) {
 static void compared(run_t *run) {
     if (stands_at_target(run)) {
         run_over(run, JOB_EVENT_NOT_NEEDED);
+        return;
+    }
+    error_t err = {0};
+    if (standing_judge(run, &err) != STATUS_OK) {
+        run_fail(run, &err);
         return;
     }
     look_for_leftovers(run);

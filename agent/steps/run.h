@@ -181,6 +181,8 @@ struct run {
     uint8_t planned[TABLE_EFFECTS]; /* effects that wait for the commit */
     job_state_t last_state;         /* before the final one: which step the end is reported for */
     bool main_action;               /* it does what its order is for, by a warrant */
+    bool standing_order;            /* its order stands open: standing.h judges where it stood */
+    uint32_t claimed_from;          /* of standing_order: where its job says that it stood */
     bool worked;                    /* its work was let begin, in this process */
     bool refused;                   /* unfit: its warrant was refused; what it left may be read */
     error_t unfit;                  /* why it cannot even begin: its bundle, cluster, warrant */

@@ -4,6 +4,7 @@
 #include "agent/steps/load.h"
 #include "agent/steps/look.h"
 #include "agent/steps/proof.h"
+#include "agent/steps/standing.h"
 
 static void next_change(run_t *run);
 
@@ -100,6 +101,10 @@ static void next_change(run_t *run) {
 static void begin(run_t *run) {
     error_t err = {0};
     work_direction_t direction = direction_of(run);
+    if (direction != WORK_NONE && standing_judge(run, &err) != STATUS_OK) {
+        run_fail(run, &err);
+        return;
+    }
     if (direction == WORK_AHEAD) {
         (void)error_set(&err, ERROR_TENANT_AHEAD,
                         "tenant %s stands past the bundle's last position", run->what.tenant_name);

@@ -260,7 +260,10 @@ static status_t ask_warrant(court_t *court, const brief_t *brief, const warrant_
     warrant_case_t question = *known;
     journal_accepted_t accepted = {.tenant = known->job->tenant, .application = order->application};
     TRY(journal_find_accepted(court->rooms.journal, &accepted, err));
-    question.accepted = (order_accepted_t){.number = accepted.number, .order = accepted.order};
+    question.accepted = (order_accepted_t){.number = accepted.number,
+                                           .order = accepted.order,
+                                           .moved = accepted.moved,
+                                           .moved_order = accepted.moved_order};
     question.open_wave = wave < order->wave_count && brief->opened[wave] ? wave : 0;
     return warrant_judge(&question, ret_warrant, err);
 }
@@ -306,10 +309,15 @@ status_t court_accept(court_t *court, const warrant_job_t *job, const warrant_t 
     if (warrant->number == 0) {
         return STATUS_OK;
     }
-    return journal_set_accepted(court->rooms.journal,
-                                &(journal_accepted_t){.tenant = job->tenant,
-                                                      .application = job->application,
-                                                      .number = warrant->number,
-                                                      .order = job->order},
-                                err);
+    journal_accepted_t accepted = {.tenant = job->tenant, .application = job->application};
+    TRY(journal_find_accepted(court->rooms.journal, &accepted, err));
+    if (warrant->number >= accepted.number) { /* a standing order may be older than a baseline */
+        accepted.number = warrant->number;
+        accepted.order = job->order;
+    }
+    if (job->kind != JOB_KIND_BASELINE) {
+        accepted.moved = warrant->number;
+        accepted.moved_order = job->order;
+    }
+    return journal_set_accepted(court->rooms.journal, &accepted, err);
 }

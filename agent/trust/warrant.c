@@ -140,6 +140,11 @@ static status_t check_terms(const warrant_job_t *job, const order_t *order, erro
     if (strcmp(job->application, order->application) != 0) {
         return differs("application", job->application, order->application, err);
     }
+    /* by its id the ledger tells what a standing order did from what others did */
+    if (order_is_standing(order) && !ident_equal(&job->order_id, &order->id)) {
+        return error_set(err, ERROR_ORDER_SCOPE,
+                         "the job gives the standing order another id than its own");
+    }
     if (job->accept_data_loss && !order->accept_data_loss) {
         return error_set(err, ERROR_ORDER_SCOPE,
                          "the job accepts the loss of rows, the order does not");
@@ -207,9 +212,6 @@ status_t warrant_judge(const warrant_case_t *question, warrant_t *ret_warrant, e
     if (!digest_equal(&job->order, &order->digest)) {
         return error_set(err, ERROR_ORDER_SCOPE, "the order at hand is another than the job's");
     }
-    if (order_is_standing(order)) {
-        return error_set(err, ERROR_NOT_BUILT, "this agent carries out no standing orders");
-    }
     TRY(check_sender(question, err));
     TRY(proof_decode(job->proof, job->proof_size, &proof, err));
     TRY(check_terms(job, order, err));
@@ -221,7 +223,9 @@ status_t warrant_judge(const warrant_case_t *question, warrant_t *ret_warrant, e
     *ret_warrant = (warrant_t){
         .number = (action & CHANGES) != 0 ? proof.leaf.number : 0,
         .wave = proof.wave,
-        .main = main_action(order) == (unsigned)action,
+        .main = main_action(order) == (unsigned)action && !order_is_standing(order),
+        .standing = order_is_standing(order),
+        .claimed_from = proof.leaf.from_position,
     };
     return STATUS_OK;
 }

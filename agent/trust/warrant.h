@@ -27,8 +27,9 @@ typedef struct warrant_job {
     ident_t reference; /* null: none */
     int64_t prune_keep_us;
     uint32_t prune_keep_count;
-    digest_t order;  /* of the signed order; zero: none */
-    digest_t ticket; /* zero: none */
+    digest_t order;   /* of the signed order; zero: none */
+    ident_t order_id; /* by which the tenant's ledger will name the order */
+    digest_t ticket;  /* zero: none */
     const void *proof;
     size_t proof_size;         /* 0: none */
     sign_public_t coordinator; /* the key that signed the batch it came in */
@@ -65,6 +66,10 @@ typedef struct warrant {
     int64_t number; /* to be kept as accepted; 0: this job changes nothing that has a number */
     uint32_t wave;  /* of the order */
     bool main;      /* it does what the order is for: its outcome counts for the wave */
+    /* Under a standing order: nobody signed where the tenant stood, so that agent/steps/standing.h
+     * holds what is claimed of it against the ledger. Its jobs count for no wave. */
+    bool standing;
+    uint32_t claimed_from;
 } warrant_t;
 
 /* The action that a kind of job is. */

@@ -72,6 +72,62 @@ static void test_forward_and_back(void **state) {
     stage_expect(&stage, &job, JOB_DONE);
 }
 
+/* A job under the standing order of this id. */
+typedef struct claim {
+    const char *order;
+    uint32_t from;
+} claim_t;
+
+static job_state_t play_standing(const stage_job_t *job, const claim_t *claim,
+                                 error_code_t *ret_code) {
+    run_t *run = stage_run(&stage, job);
+    memcpy(run->what.order.bytes, claim->order, IDENT_BYTES);
+    run->standing_order = true;
+    run->claimed_from = claim->from;
+    job_state_t state = stage_play(run);
+    *ret_code = run->error.code;
+    run_destroy(&run);
+    return state;
+}
+
+/* What others applied is not a standing order's to undo, whatever its job claims of the tenant. */
+static void test_a_standing_order_and_the_ledger(void **state) {
+    (void)state;
+    static const char OURS[] = "standing order 1";
+    error_code_t code = ERROR_NONE;
+    stage_job_t job = make_tenant("standing");
+    job.kind = JOB_KIND_FORWARD;
+    job.target = 4;
+    stage_expect(&stage, &job, JOB_DONE);
+    job.target = 7;
+    /* claims that would let a later undo reach further, or that inventory got wrong */
+    assert_string_equal(JOB_MACHINE.states[play_standing(&job, &(claim_t){OURS, 2}, &code)],
+                        "refused");
+    assert_int_equal(code, ERROR_STANDING_LEDGER);
+    assert_string_equal(JOB_MACHINE.states[play_standing(&job, &(claim_t){OURS, 5}, &code)],
+                        "refused");
+    assert_string_equal(ask("standing", "SELECT max(position) FROM drover.history"), "4");
+    assert_string_equal(JOB_MACHINE.states[play_standing(&job, &(claim_t){OURS, 4}, &code)],
+                        "done");
+    /* tried again, it began where it began */
+    job.target = 8;
+    assert_string_equal(JOB_MACHINE.states[play_standing(&job, &(claim_t){OURS, 4}, &code)],
+                        "done");
+    job.kind = JOB_KIND_UNDO;
+    job.target = 3;
+    assert_string_equal(JOB_MACHINE.states[play_standing(&job, &(claim_t){OURS, 3}, &code)],
+                        "refused");
+    assert_int_equal(code, ERROR_STANDING_LEDGER);
+    job.target = 7;
+    assert_string_equal(
+        JOB_MACHINE.states[play_standing(&job, &(claim_t){"standing order 2", 4}, &code)],
+        "refused");
+    assert_string_equal(ask("standing", "SELECT max(position) FROM drover.history"), "8");
+    job.target = 4;
+    assert_string_equal(JOB_MACHINE.states[play_standing(&job, &(claim_t){OURS, 4}, &code)],
+                        "done");
+}
+
 static void test_second_tenant_uses_the_shape(void **state) {
     (void)state;
     stage_job_t one = make_tenant("shape_one");
@@ -287,6 +343,7 @@ static void test_locked_table(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forward_and_back),
+        cmocka_unit_test(test_a_standing_order_and_the_ledger),
         cmocka_unit_test(test_second_tenant_uses_the_shape),
         cmocka_unit_test(test_no_baseline),
         cmocka_unit_test(test_drift),

@@ -57,6 +57,112 @@ static void test_looks_and_undo_under_a_rollout_are_not_its_main_action(void **s
     assert_true(host->warrant.number > 0);
 }
 
+/* ---- a standing order ---- */
+
+/* The claim that a coordinator makes of the first tenant. */
+static void claim(host_t *host) {
+    proof_t proof = {.leaf = host->world.leaves[0]};
+    proof.leaf.number = host->world.plan_order.issued_us;
+    buffer_clear(&host->proof);
+    proof_encode(&proof, &host->proof);
+    host->job.proof = host->proof.data;
+    host->job.proof_size = host->proof.size;
+    host->job.order_id = host->world.plan_order.id;
+}
+
+static host_t *standing(void **state) {
+    host_t *host = *state;
+    host->world.plan_order.standing = "tier=gold";
+    host->world.plan_order.wave_count = 0;
+    host_start(host);
+    host_order(host);
+    claim(host);
+    return host;
+}
+
+static void test_a_standing_order_moves_whom_it_means(void **state) {
+    host_t *host = standing(state);
+    error_t err = {0};
+    host_grant(host);
+    assert_true(host->warrant.standing);
+    assert_int_equal(host->warrant.claimed_from, 3);
+    assert_int_equal(host->warrant.number, host->world.plan_order.issued_us);
+    assert_false(host->warrant.main); /* it has no wave whose evidence this could be */
+    host->job.kind = JOB_KIND_UNDO;
+    host->job.target = 3;
+    host_grant(host);
+    MUST(journal_commit(host->journal, &err));
+    MUST(host_restart(host, &err));
+    host_grant(host);
+}
+
+static void test_a_standing_order_means_who_the_agent_says_it_is(void **state) {
+    host_t *host = standing(state);
+    host->world.label.value = "silver";
+    host_refuses(host, ERROR_ORDER_TENANT);
+    host->facts.labels.label_count = 0;
+    host_refuses(host, ERROR_ORDER_TENANT);
+}
+
+static void test_a_standing_order_past_its_end(void **state) {
+    host_t *host = standing(state);
+    host_grant(host);
+    host->world.now_us = host->world.plan_order.expires_us + TRUST_SKEW_US + 1;
+    host_refuses(host, ERROR_ORDER_EXPIRED);
+}
+
+static void test_a_standing_order_under_another_id(void **state) {
+    host_t *host = standing(state);
+    host->job.order_id.bytes[0] ^= 1; /* the ledger could not tell whose work it was */
+    host_refuses(host, ERROR_ORDER_SCOPE);
+}
+
+static void test_a_standing_order_undoes_its_own_work_alone(void **state) {
+    host_t *host = standing(state);
+    host->job.kind = JOB_KIND_UNDO;
+    host->job.target = 3;
+    host_refuses(host, ERROR_ORDER_TENANT);
+}
+
+/* A baseline comes after the order, and is no reason to leave its tenant out; what moved it is. */
+static void accept_later(host_t *host, job_kind_t kind) {
+    error_t err = {0};
+    warrant_job_t later = host->job;
+    warrant_t warrant = {.number = host->world.plan_order.issued_us + 1};
+    later.kind = kind;
+    memset(later.order.bytes, 0x55, DIGEST_BYTES);
+    MUST(court_accept(host->court, &later, &warrant, &err));
+    MUST(journal_commit(host->journal, &err));
+    MUST(host_restart(host, &err));
+}
+
+static void test_a_standing_order_after_a_baseline(void **state) {
+    host_t *host = standing(state);
+    journal_accepted_t accepted = {.tenant = host->job.tenant, .application = "app"};
+    error_t err = {0};
+    accept_later(host, JOB_KIND_BASELINE);
+    host_grant(host);
+    MUST(journal_find_accepted(host->journal, &accepted, &err));
+    assert_true(accepted.number == host->world.plan_order.issued_us + 1); /* it never goes back */
+    assert_true(accepted.moved == host->world.plan_order.issued_us);
+    assert_true(digest_equal(&accepted.moved_order, &host->job.order));
+}
+
+static void test_a_standing_order_after_a_newer_order(void **state) {
+    host_t *host = standing(state);
+    accept_later(host, JOB_KIND_FORWARD);
+    host_refuses(host, ERROR_ORDER_SUPERSEDED);
+    host->job.kind = JOB_KIND_UNDO;
+    host->job.target = 3;
+    host_refuses(host, ERROR_ORDER_TENANT);
+}
+
+static void test_a_claim_under_an_order_with_tenants(void **state) {
+    host_t *host = good(state);
+    claim(host);
+    host_refuses(host, ERROR_ORDER_PROOF);
+}
+
 /* ---- no order, no proof, another's ---- */
 
 static void test_no_order(void **state) {
@@ -359,6 +465,14 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_what_was_signed_is_done),
         TEST(test_looks_and_undo_under_a_rollout_are_not_its_main_action),
+        TEST(test_a_standing_order_moves_whom_it_means),
+        TEST(test_a_standing_order_means_who_the_agent_says_it_is),
+        TEST(test_a_standing_order_past_its_end),
+        TEST(test_a_standing_order_under_another_id),
+        TEST(test_a_standing_order_undoes_its_own_work_alone),
+        TEST(test_a_standing_order_after_a_baseline),
+        TEST(test_a_standing_order_after_a_newer_order),
+        TEST(test_a_claim_under_an_order_with_tenants),
         TEST(test_no_order),
         TEST(test_no_proof),
         TEST(test_an_order_that_the_coordinator_lacks),
