@@ -290,6 +290,12 @@ static status_t roll_back(void *context, const rollout_t *rollout, uint32_t wave
     return service_roll_back_wave(self->service, rollout, wave, moment, ret_way, effects, err);
 }
 
+static status_t sweep(void *context, const service_moment_t *moment, effects_t *effects,
+                      error_t *err) {
+    loop_t *self = context;
+    return service_sweep(self->service, moment, effects, err);
+}
+
 /* ------------------------------------------------------------------ opening and closing */
 
 static sigset_t signal_set(void) {
@@ -375,7 +381,8 @@ static status_t open_service(loop_t *self, error_t *err) {
     hub_service_t service = {.context = self,
                              .answer = answer,
                              .free_answer = service_answer_free,
-                             .roll_back = roll_back};
+                             .roll_back = roll_back,
+                             .sweep = sweep};
     hub_set_service(self->hub, &service);
     return STATUS_OK;
 }

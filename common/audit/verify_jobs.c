@@ -100,6 +100,22 @@ static status_t compare(audit_verify_t *self, const said_t *said, rollout_entry_
     return STATUS_OK;
 }
 
+/* A standing order has as many rollouts as its time holds. None of them undoes: its tenants are
+ * taken back by orders that name them. */
+static status_t check_sweep(audit_verify_t *self, const rollout_entry_t *rollout, error_t *err) {
+    int64_t expires_us = rollout->order->order->expires_us;
+    if (rollout->own_undo) {
+        return audit_break(self, self->line, err, "an undo under a standing order");
+    }
+    if (rollout->started_us > expires_us + TRUST_SKEW_US) {
+        return audit_break(self, self->line, err,
+                           "a rollout that started at %" PRId64
+                           ": its standing order ended at %" PRId64,
+                           rollout->started_us, expires_us);
+    }
+    return STATUS_OK;
+}
+
 /* Find the order; that it was accepted before the rollout began, and serves no other one. */
 static status_t put_under(audit_verify_t *self, const said_t *said, rollout_entry_t *rollout,
                           error_t *err) {
@@ -121,6 +137,9 @@ static status_t put_under(audit_verify_t *self, const said_t *said, rollout_entr
                            "a rollout that started at %" PRId64
                            ": its order was accepted at %" PRId64 " (0: not yet)",
                            rollout->started_us, accepted_us);
+    }
+    if (order_is_standing(rollout->order->order)) {
+        return check_sweep(self, rollout, err);
     }
     if (!rollout->own_undo) {
         if (rollout->order->rollout != NULL) {
@@ -334,10 +353,30 @@ static size_t leaf_count(const rollout_entry_t *rollout) {
     return count;
 }
 
+/* A sweep: no tree names its tenants, so that what is left to compare is where they were led. Whom
+ * the selector means each agent judged by labels that no export holds. */
+static status_t check_claims(audit_verify_t *self, const rollout_entry_t *rollout, error_t *err) {
+    size_t count = leaf_count(rollout);
+    uint32_t target = rollout->order->order->target_position;
+    for (size_t i = 0; i < count; i++) { /* those with a leaf stand first */
+        const leaf_t *leaf = &rollout->tasks[i]->leaf;
+        if (leaf->to_position != target || leaf->from_position > target) {
+            return audit_break(self, rollout->tasks[i]->line, err,
+                               "a job from position %u to %u under a standing order to %u",
+                               leaf->from_position, leaf->to_position, target);
+        }
+    }
+    self->counts.jobs += count;
+    return STATUS_OK;
+}
+
 /* The order's own rollout: wave by wave. Waves of the plan without a leaf are none of the order. */
 static status_t check_trees(audit_verify_t *self, rollout_entry_t *rollout, error_t *err) {
     size_t count = leaf_count(rollout);
     uint32_t wave = 0;
+    if (order_is_standing(rollout->order->order)) {
+        return check_claims(self, rollout, err);
+    }
     for (size_t at = 0; at < count; wave++) {
         size_t end = at;
         for (; end < count && rollout->tasks[end]->wave == rollout->tasks[at]->wave; end++) {

@@ -70,6 +70,8 @@ static const yaml_field_t FIELDS[] = {
     {"environment", YAML_TEXT, AT(environment), .help = "orders drafted here are for this environment"},
     {"order_life", YAML_DURATION, AT(order_life_us), .min = QUANTITY_HOUR, .max = 92 * QUANTITY_DAY,
      .default_text = "7d", .help = "how long an order drafted here holds"},
+    {"standing_sweep", YAML_DURATION, AT(standing_sweep_us), .min = QUANTITY_SECOND, .max = QUANTITY_HOUR,
+     .default_text = "1min", .help = "least time between two sweeps of standing orders"},
     {"peers", YAML_REFUSED, 0, .default_text = "operators stand in the trust file that 'trust.root' "
      "names, agents are enrolled: take this key out (docs/configuration.md)"},
     {"bundles", YAML_PATH, AT(bundles), .required = true, .help = "folder of the bundles"},

@@ -16,9 +16,10 @@ typedef struct coordinator_config {
     struct {
         char *root; /* path of the trust file that was given to this host by hand */
     } trust;
-    char *environment;     /* of orders drafted here; "" in a fleet without */
-    int64_t order_life_us; /* how long they hold; default 7d */
-    char *bundles;         /* folder of bundles */
+    char *environment;         /* of orders drafted here; "" in a fleet without */
+    int64_t order_life_us;     /* how long they hold; default 7d */
+    int64_t standing_sweep_us; /* between two looks at who matches a standing order; default 1min */
+    char *bundles;             /* folder of bundles */
     struct {
         char *heads; /* file that signed heads are added to; NULL: none */
     } audit;

@@ -65,6 +65,7 @@ status_t hub_new(const hub_options_t *options, hub_t **ret_hub, error_t *err) {
     self->options = *options;
     hub_read_clocks(self);
     TRY(unheard_open(self, err));
+    self->sweep = true; /* whatever came before the restart */
     TRY(load(self, err));
     *ret_hub = TAKE(self);
     return STATUS_OK;
@@ -307,6 +308,7 @@ static status_t take_agent(hub_t *self, const listener_message_t *from, const en
     if (message->kind == DROVER__KIND__KIND_AGENT_BEAT) {
         return hello_beat(self, session, message->agent_beat, err);
     }
+    self->sweep = true;
     if (message->kind == DROVER__KIND__KIND_INVENTORY) {
         return inventory_take(self, session, message->inventory, err);
     }
@@ -332,6 +334,7 @@ static status_t take(hub_t *self, const listener_message_t *from, const envelope
         return enroll_take(self, from, message->enroll, err);
     }
     if (message->kind == DROVER__KIND__KIND_QUESTION) {
+        self->sweep = true; /* it may end a hold, or resume what stood still */
         return questions_take(self, from, envelope, message->question, err);
     }
     INVARIANT(message->kind == DROVER__KIND__KIND_BUNDLE_PUT);
@@ -409,6 +412,20 @@ static void watch_silence(hub_t *self) {
     }
 }
 
+/* Standing orders take in who came since: when something did, and not all the time. */
+static status_t sweep(hub_t *self, error_t *err) {
+    bool due = self->sweep &&
+               self->boot_us - self->swept_boot_us >= self->options.config->standing_sweep_us;
+    if (!due || self->draining || self->behind || self->service.sweep == NULL) {
+        return STATUS_OK;
+    }
+    service_moment_t moment = {.now_us = self->now_us, .boot_us = self->boot_us};
+    self->sweep = false;
+    self->swept_boot_us = self->boot_us;
+    TRY(hub_begin(self, err));
+    return self->service.sweep(self->service.context, &moment, &self->effects, err);
+}
+
 void hub_tick(hub_t *self) {
     if (self->broken) {
         return;
@@ -434,6 +451,10 @@ void hub_tick(hub_t *self) {
         return;
     }
     jobs_end_unsent(self);
+    if (sweep(self, &err) != STATUS_OK) {
+        hub_abandon(self, "standing orders not carried out", &err);
+        return;
+    }
     event_t event = hub_event(self, EVENT_TICK, NULL);
     hub_step(self, &event);
     self->offer_all = self->offer_all || self->effects.count > 0;

@@ -27,6 +27,9 @@ typedef struct hub_service {
     status_t (*roll_back)(void *context, const rollout_t *rollout, uint32_t wave,
                           const service_moment_t *moment, service_way_back_t *ret_way,
                           effects_t *effects, error_t *err);
+    /* Make what is due under standing orders; NULL: there are none. */
+    status_t (*sweep)(void *context, const service_moment_t *moment, effects_t *effects,
+                      error_t *err);
 } hub_service_t;
 
 /* All borrowed for the hub's life. */

@@ -48,6 +48,8 @@ struct hub {
     bool look;               /* what agents must know may have changed: see news.c */
     uint64_t trust_seen;     /* keeper_changes, as last looked at */
     digest_t news;           /* over what agents were told, or would be */
+    bool sweep;              /* something came that a standing order may be about */
+    int64_t swept_boot_us;   /* when they were looked at last */
     bool draining;
     bool behind; /* an agent has seen a newer run: this catalog is an old copy */
     bool broken;

@@ -181,6 +181,9 @@ static status_t find_warrant(hub_t *self, const jobs_item_t *item, warrant_t *wa
     proofs_t *proofs = NULL;
     uint32_t wave = 0;
     TRY(proofs_find(self, item->rollout, &proofs, err));
+    if (order_is_standing(proofs->order)) {
+        return proofs_claim(proofs, item->rollout, item->task, &warrant->proof, err);
+    }
     TRY(proofs_make(proofs, &item->task->tenant, &warrant->proof, &wave, err));
     INVARIANT(warrant->proof.size <= PROOF_BYTES);
     return item->rollout->ticketed && wave > 0

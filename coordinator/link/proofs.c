@@ -186,6 +186,11 @@ static status_t load(hub_t *self, const rollout_t *rollout, proofs_t **ret_proof
     TRY(read_order(self, proofs, err));
     TRY(find_owner(self, rollout, &loaded, &owner, err));
     proofs->owner = owner->id;
+    if (order_is_standing(proofs->order)) { /* it has many rollouts, and no tree */
+        proofs->owner = (ident_t){{0}};
+        *ret_proofs = TAKE(proofs);
+        return STATUS_OK;
+    }
     if (fill_waves(proofs, owner, err) != STATUS_OK) {
         if (err->code != ERROR_ORDER_INVALID) {
             return STATUS_ERROR;
@@ -226,6 +231,21 @@ status_t proofs_find(hub_t *self, const rollout_t *rollout, proofs_t **ret_proof
 uint32_t proofs_wave_of(const proofs_t *proofs, uint32_t rollout_wave) {
     INVARIANT(rollout_wave < proofs->owner_waves);
     return proofs->wave_of[rollout_wave];
+}
+
+status_t proofs_claim(const proofs_t *proofs, const rollout_t *rollout, const task_t *task,
+                      buffer_t *out, error_t *err) {
+    if (!order_is_standing(proofs->order) || rollout->kind != KIND_FORWARD) {
+        return error_set(err, ERROR_ORDER_PROOF, "rollout '%.100s' is no sweep of a standing order",
+                         rollout->name);
+    }
+    proof_t proof = {.leaf = {.tenant = task->tenant,
+                              .cluster = task->system_identifier,
+                              .number = proofs->order->issued_us,
+                              .from_position = task->from_position,
+                              .to_position = task->to_position}};
+    proof_encode(&proof, out);
+    return buffer_check(out, err);
 }
 
 status_t proofs_make(const proofs_t *proofs, const ident_t *tenant, buffer_t *out,

@@ -61,6 +61,11 @@ proofs_t *proofs_known(const hub_t *self, const digest_t *order);
  */
 uint32_t proofs_wave_of(const proofs_t *proofs, uint32_t rollout_wave);
 
+/* Of a standing order, which names no tenants, what is claimed of a tenant of one of its sweeps.
+ * ERROR_ORDER_PROOF for what is no sweep's. */
+MUST_CHECK status_t proofs_claim(const proofs_t *proofs, const rollout_t *rollout,
+                                 const task_t *task, buffer_t *out, error_t *err);
+
 /* The tenant's proof, of at most PROOF_BYTES. ERROR_ORDER_PROOF where the order does not name it.
  */
 MUST_CHECK status_t proofs_make(const proofs_t *proofs, const ident_t *tenant, buffer_t *out,

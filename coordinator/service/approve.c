@@ -238,18 +238,25 @@ static status_t accept(call_t *call, joined_t *joined, const ident_t *rollout, e
     return STATUS_OK;
 }
 
-status_t approve_stop(call_t *call, const rollout_t *rollout, error_t *err) {
+status_t approve_stop_of(call_t *call, const approve_subject_t *subject, error_t *err) {
     CLEANUP(joined_free) joined_t joined = {0};
     TRY(take(call, "order", &joined, err));
     const order_t *order = joined.paper.order;
     TRY(check_kind(order, ORDER_STOP, err));
-    if (digest_is_null(&rollout->order_digest) ||
-        !digest_equal(&order->subject, &rollout->order_digest) ||
-        strcmp(order->application, rollout->application) != 0) {
-        return error_set(err, ERROR_ORDER_INVALID, "the stop is of another order than rollout '%s'",
-                         rollout->name);
+    if (digest_is_null(&subject->digest) || !digest_equal(&order->subject, &subject->digest) ||
+        strcmp(order->application, subject->application) != 0) {
+        return error_set(err, ERROR_ORDER_INVALID, "the stop is of another order than '%s'",
+                         subject->name);
     }
-    return accept(call, &joined, &rollout->id, err);
+    return accept(call, &joined, &subject->rollout, err);
+}
+
+status_t approve_stop(call_t *call, const rollout_t *rollout, error_t *err) {
+    approve_subject_t subject = {.digest = rollout->order_digest,
+                                 .application = rollout->application,
+                                 .name = rollout->name,
+                                 .rollout = rollout->id};
+    return approve_stop_of(call, &subject, err);
 }
 
 status_t approve_hold(call_t *call, order_kind_t kind, error_t *err) {

@@ -23,6 +23,15 @@ MUST_CHECK status_t approve_wave(call_t *call, rollout_t *rollout, int64_t wave,
  * does not reach, or that do not believe it. Writes signatures. */
 MUST_CHECK status_t approve_stop(call_t *call, const rollout_t *rollout, error_t *err);
 
+/* The same of an order that no one rollout has: a standing order's. */
+typedef struct approve_subject {
+    digest_t digest;
+    const char *application;
+    const char *name; /* for messages */
+    ident_t rollout;  /* that it is kept with, or null */
+} approve_subject_t;
+MUST_CHECK status_t approve_stop_of(call_t *call, const approve_subject_t *subject, error_t *err);
+
 /* Take a hold or a release of the whole fleet out of the argument `order`. Writes the answer.
  * ORDER_SUPERSEDED where a newer one was accepted. */
 MUST_CHECK status_t approve_hold(call_t *call, order_kind_t kind, error_t *err);

@@ -105,6 +105,58 @@ static status_t parse_spec(call_t *call, rollout_spec_t **ret_spec, error_t *err
     return STATUS_OK;
 }
 
+/* What many days' sweeps would do by themselves must be plain. */
+static status_t check_standing(const rollout_spec_t *spec, error_t *err) {
+    const spec_wave_t *wave = rollout_spec_wave(spec, 0);
+    if (rollout_spec_wave_count(spec) != 1 || !wave->rest || wave->soak_us != 0) {
+        return error_set(err, ERROR_SPEC_INVALID,
+                         "a standing order's spec has one wave, of the rest, that does not soak");
+    }
+    if (wave->on_failure != SPEC_ON_FAILURE_PAUSE) {
+        return error_set(err, ERROR_SPEC_INVALID,
+                         "a standing order's sweeps pause at a failure: on_failure is pause");
+    }
+    return spec->look ? error_set(err, ERROR_SPEC_INVALID,
+                                  "a standing order visits nobody without need: look is no")
+                      : STATUS_OK;
+}
+
+status_t planner_standing(call_t *call, const planner_standing_t *wish, rollout_spec_t **ret_spec,
+                          plan_t **ret_plan, error_t *err) {
+    CLEANUP(rollout_spec_destroy_p) rollout_spec_t *spec = NULL;
+    CLEANUP(plan_destroy_p) plan_t *plan = plan_new(KIND_FORWARD);
+    const bundle_t *bundle = NULL;
+    fleet_t fleet = {0};
+    if (plan == NULL) {
+        return error_set(err, ERROR_NO_MEMORY, "out of memory for a plan");
+    }
+    yaml_text_t yaml = {.name = "spec", .bytes = wish->spec, .size = strlen(wish->spec)};
+    TRY(rollout_spec_parse(&yaml, NULL, &spec, err));
+    TRY(check_standing(spec, err));
+    TRY(wish->bundle != NULL ? replace(&spec->bundle, wish->bundle, err) : STATUS_OK);
+    TRY(call_bundle(call, spec->bundle, &bundle, err));
+    TRY(find_target(spec, bundle, &plan->target, err));
+    TRY(pin(spec, bundle, plan->target, err));
+    TRY(plan_use_bundle(plan, bundle, err));
+    TRY(take_spec(plan, spec, err));
+    TRY(fleet_load(call, &fleet, err));
+    fleet_question_t question = {
+        .application = plan->application, .selector = spec->selector, .kind = plan->kind};
+    if (fleet_fill(call, &fleet, &question, plan, err) != STATUS_OK) {
+        if (err->code != ERROR_SELECTS_NOTHING) {
+            return STATUS_ERROR;
+        }
+        error_clear(err); /* they are to come */
+        plan->count = 0;
+    }
+    for (uint32_t i = 0; i < plan->count; i++) {
+        TRY(plan_judge_forward(plan, &plan->rows[i], err));
+    }
+    *ret_spec = TAKE(spec);
+    *ret_plan = TAKE(plan);
+    return STATUS_OK;
+}
+
 status_t planner_rollout(call_t *call, plan_t **ret_plan, error_t *err) {
     CLEANUP(rollout_spec_destroy_p) rollout_spec_t *spec = NULL;
     CLEANUP(plan_destroy_p) plan_t *plan = plan_new(KIND_FORWARD);

@@ -31,6 +31,18 @@ MUST_CHECK status_t planner_restore(call_t *call, plan_t **ret_plan, error_t *er
 /* select?, keep_us?, keep_count?, application?. */
 MUST_CHECK status_t planner_prune(call_t *call, plan_t **ret_plan, error_t *err);
 
+/*
+ * A way forward for a standing order: whoever matches today, judged, in no wave yet; nobody is no
+ * error. The spec has one wave, of the rest, that pauses at a failure: SPEC_INVALID. ret_spec is
+ * pinned, so that its canonical text means the same at each sweep.
+ */
+typedef struct planner_standing {
+    const char *spec;
+    const char *bundle; /* instead of the spec's; or NULL */
+} planner_standing_t;
+MUST_CHECK status_t planner_standing(call_t *call, const planner_standing_t *wish,
+                                     rollout_spec_t **ret_spec, plan_t **ret_plan, error_t *err);
+
 /* What the wave of a rollout touched goes back; wave -1 is every wave. */
 typedef struct planner_way_back {
     const rollout_t *rollout;

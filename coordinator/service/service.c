@@ -3,6 +3,7 @@
 #include "coordinator/service/launch.h"
 #include "coordinator/service/orders.h"
 #include "coordinator/service/planner.h"
+#include "coordinator/service/standing.h"
 #include "coordinator/service/verbs.h"
 #include "coordinator/store/store_audit.h"
 #include "coordinator/store/store_order.h"
@@ -320,5 +321,33 @@ status_t service_roll_back_wave(service_t *service, const rollout_t *rollout, ui
     }
     TRY(write_audit(&call, &way.why, err));
     *ret_way = way;
+    return STATUS_OK;
+}
+
+/* --- sweeping along who came since ----------------------------------------------------------- */
+
+static status_t sweep_one(service_t *service, const service_question_t *question,
+                          const standing_row_t *row, effects_t *effects, error_t *err) {
+    CLEANUP(call_free) call_t call = begin_call(service, question, effects);
+    error_t none = {0};
+    bool made = false;
+    TRY(standing_sweep(&call, row, &made, err));
+    return made ? write_audit(&call, &none, err) : STATUS_OK;
+}
+
+status_t service_sweep(service_t *service, const service_moment_t *moment, effects_t *effects,
+                       error_t *err) {
+    INVARIANT(store_in_transaction(service->store));
+    service_question_t question = {.verb = "standing.sweep",
+                                   .actor = "coordinator",
+                                   .origin = "",
+                                   .now_us = moment->now_us,
+                                   .boot_us = moment->boot_us};
+    CLEANUP(arena_free) arena_t arena = {0};
+    standing_list_t list = {0};
+    TRY(store_standing_list(service->store, false, &arena, &list, err));
+    for (size_t i = 0; i < list.count; i++) {
+        TRY(sweep_one(service, &question, &list.rows[i], effects, err));
+    }
     return STATUS_OK;
 }

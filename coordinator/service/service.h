@@ -108,4 +108,12 @@ MUST_CHECK status_t service_roll_back_wave(service_t *service, const rollout_t *
                                            service_way_back_t *ret_way, effects_t *effects,
                                            error_t *err);
 
+/*
+ * Make the rollouts that are due under standing orders: see standing.h. Called within a
+ * transaction; appends the engine's effects. What cannot be made stands with its standing order.
+ * STATUS_ERROR: as for service_answer.
+ */
+MUST_CHECK status_t service_sweep(service_t *service, const service_moment_t *moment,
+                                  effects_t *effects, error_t *err);
+
 #endif

@@ -87,6 +87,15 @@ MUST_CHECK status_t verbs_agents_revoke(call_t *call, error_t *err);
 /* "fresh", "expires soon" or "expired" */
 const char *verbs_freshness(const trust_view_t *view);
 
+/* verbs_standing.c */
+MUST_CHECK status_t verbs_standing_draft(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_standing_start(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_standing_list(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_standing_show(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_standing_approve(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_standing_resume(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_standing_end(call_t *call, error_t *err);
+
 /* verbs_backup.c */
 MUST_CHECK status_t verbs_backup_create(call_t *call, error_t *err);
 MUST_CHECK status_t verbs_backup_list(call_t *call, error_t *err);

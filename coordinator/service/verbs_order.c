@@ -3,6 +3,7 @@
 #include "coordinator/service/names.h"
 #include "coordinator/service/orders.h"
 #include "coordinator/service/plan_page.h"
+#include "coordinator/service/standing.h"
 #include "coordinator/service/start.h"
 #include "coordinator/service/verbs.h"
 
@@ -92,14 +93,45 @@ static status_t read_kind(call_t *call, order_kind_t *ret_kind, error_t *err) {
         "argument 'kind' must be stop, hold, release_hold or approve_wave, not '%.64s'", word);
 }
 
+static status_t read_standing(call_t *call, const char *name, order_about_t *about,
+                              digest_t *ret_subject, error_t *err) {
+    standing_row_t row = {0};
+    TRY(standing_find(call, name, &row, err));
+    about->application = row.application;
+    *ret_subject = row.digest;
+    return STATUS_OK;
+}
+
+/* A sweep's order is no rollout's own: a signed stop of it would end the standing order on every
+ * agent. */
+static status_t check_own_order(call_t *call, const rollout_t *rollout, error_t *err) {
+    standing_row_t row = {0};
+    char digest[DIGEST_TEXT_SIZE];
+    error_t none = {0};
+    if (digest_is_null(&rollout->order_digest) ||
+        standing_find(call, digest_text(&rollout->order_digest, digest), &row, &none) !=
+            STATUS_OK) {
+        return STATUS_OK;
+    }
+    return error_set(err, ERROR_STANDING_STATE,
+                     "rollout '%s' is a sweep of standing order '%s': the order is all sweeps', "
+                     "and 'drover standing end' stops it",
+                     rollout->name, row.name);
+}
+
 /* Which order a stop or an approval is about. */
 static status_t read_subject(call_t *call, order_about_t *about, digest_t *ret_subject,
                              lookup_rollout_t *found, error_t *err) {
     const char *name = NULL;
     int64_t wave = 0;
+    TRY(call_text(call, "standing", &name, err));
+    if (name != NULL && about->kind == ORDER_STOP) {
+        return read_standing(call, name, about, ret_subject, err);
+    }
     TRY(call_need(call, "rollout", &name, err));
     TRY(lookup_rollout(call, found, err));
     const rollout_t *rollout = found->rollout;
+    TRY(check_own_order(call, rollout, err));
     if (digest_is_null(&rollout->order_digest)) {
         return error_set(err, ERROR_INVALID, "rollout '%s' has no signed order", rollout->name);
     }
@@ -264,6 +296,7 @@ static status_t check_own(call_t *call, const rollout_t *rollout, error_t *err) 
     if (digest_is_null(&rollout->order_digest)) {
         return error_set(err, ERROR_INVALID, "rollout '%s' has no signed order", rollout->name);
     }
+    TRY(check_own_order(call, rollout, err));
     TRY(store_signed_order_get(call->store, &rollout->order_digest, &call->arena, &row, err));
     if (!ident_equal(&row.rollout, &rollout->id)) {
         return error_set(err, ERROR_INVALID, "rollout '%s' runs under the order of rollout %s",
