@@ -57,8 +57,9 @@ status_t order_at_draft(remote_t *remote, const order_about_t *about, order_draf
     bool approves = about->kind == ORDER_APPROVE_WAVE;
     order_blank_t blank = {0};
     TRY(expect(remote, about, &blank, err));
-    json_t *question = json_pack("{s:s,s:s*,s:s*}", "kind", order_kind_text(about->kind), "rollout",
-                                 about->rollout, "application", about->application);
+    json_t *question =
+        json_pack("{s:s,s:s*,s:s*,s:s*}", "kind", order_kind_text(about->kind), "rollout",
+                  about->rollout, "standing", about->standing, "application", about->application);
     if (question != NULL && approves) {
         (void)json_object_set_new(question, "wave", json_integer(about->wave));
     }

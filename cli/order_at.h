@@ -28,7 +28,8 @@ void order_at_free(order_at_t *at);
 /* What to draft. */
 typedef struct order_about {
     order_kind_t kind;
-    const char *rollout;     /* NULL: the fleet is meant */
+    const char *rollout;     /* NULL: the fleet is meant, or a standing order */
+    const char *standing;    /* name of a standing order, for its stop; or NULL */
     const order_at_t *at;    /* of that rollout */
     int64_t wave;            /* of the plan, for an approval */
     const char *application; /* of a hold or its release; NULL: all */

@@ -232,7 +232,15 @@ static status_t check_waves(const json_t *document, const order_t *order, bool w
     return STATUS_OK;
 }
 
+/* It names nobody, so that no rows can be held against it. */
+static status_t check_named(const order_t *order, error_t *err) {
+    SAME(!order_is_standing(order), "it is a standing order for whoever matches '%.200s'",
+         order->standing);
+    return STATUS_OK;
+}
+
 status_t order_check_rows(const json_t *document, const order_t *order, error_t *err) {
+    TRY(check_named(order, err));
     return check_waves(document, order, false, err);
 }
 
@@ -386,6 +394,7 @@ static status_t check_what(const json_t *document, const order_t *order, error_t
 status_t order_check_draft(const order_asked_t *asked, const order_shown_t *shown,
                            const order_t *order, error_t *err) {
     TRY(order_check_pin(asked->pin, order, err));
+    TRY(check_named(order, err));
     SAME(sign_public_equal(&order->proposer, asked->key), "it names another key as the proposer's");
     TRY(check_times(order, (moment_bounds_t){asked->asked_us, asked->now_us}, err));
     SAME(is_digest(&order->digest, document_text(shown->answer, "draft_digest")),
@@ -396,6 +405,33 @@ status_t order_check_draft(const order_asked_t *asked, const order_shown_t *show
     TRY(check_asked(asked, shown->document, order, err));
     TRY(check_what(shown->document, order, err));
     return check_waves(shown->document, order, true, err);
+}
+
+status_t order_check_standing(const order_standing_t *asked, const order_t *order, error_t *err) {
+    const rollout_spec_t *spec = asked->spec;
+    const char *bundle = asked->bundle != NULL ? asked->bundle : "";
+    const char *shown = document_text(asked->answer, "target_version");
+    TRY(order_check_pin(asked->pin, order, err));
+    SAME(order->kind == ORDER_ROLLOUT && order_is_standing(order), "it is no standing order");
+    SAME(sign_public_equal(&order->proposer, asked->key), "it names another key as the proposer's");
+    TRY(check_times(order, (moment_bounds_t){asked->asked_us, asked->now_us}, err));
+    SAME(is_digest(&order->digest, document_text(asked->answer, "draft_digest")),
+         "its digest is another");
+    SAME(strcmp(order->standing, spec->select) == 0,
+         "it is for whoever matches '%.200s', asked for was '%.200s'", order->standing,
+         spec->select);
+    SAME(order->expires_us == asked->until_us, "it ends at another time than was asked for");
+    SAME(bundle[0] == '\0' || is_bundle(order, bundle),
+         "it is for another bundle than was asked for");
+    TRY(check_spec(spec, bundle, order, err));
+    SAME(strcmp(spec->target, "latest") == 0 || strcmp(spec->target, shown) == 0,
+         "it goes to %.64s, the spec to %.64s", shown, spec->target);
+    SAME(order->target_position == document_number(asked->answer, "target") &&
+             is_digest(&order->bundle, document_text(asked->answer, "bundle")),
+         "its bundle or its target is not what is shown");
+    SAME(digest_is_null(&order->subject) && digest_is_null(&order->plan),
+         "it is about another order, or a plan");
+    return STATUS_OK;
 }
 
 status_t order_check_blank(const order_blank_t *blank, const order_t *order, error_t *err) {

@@ -37,6 +37,24 @@ typedef struct order_shown {
 MUST_CHECK status_t order_check_draft(const order_asked_t *asked, const order_shown_t *shown,
                                       const order_t *order, error_t *err);
 
+/* What was asked for as a standing order. The tenants of today that the answer shows are not held
+ * against it: the order does not speak of them. */
+typedef struct order_standing {
+    const json_t *answer; /* of standing.draft */
+    const rollout_spec_t *spec;
+    const char *bundle; /* asked for beside the spec, or NULL */
+    int64_t until_us;
+    const sign_public_t *key;
+    const trust_t *pin;
+    int64_t asked_us;
+    int64_t now_us;
+} order_standing_t;
+
+/* Compare a standing order's draft with all of that. ERROR_ORDER_DIFFERS, TRUST_FLEET,
+ * TRUST_ROLLBACK. */
+MUST_CHECK status_t order_check_standing(const order_standing_t *asked, const order_t *order,
+                                         error_t *err);
+
 /* Compare an order's waves with a document's rows alone: counts, roots, whom and where to. */
 MUST_CHECK status_t order_check_rows(const json_t *document, const order_t *order, error_t *err);
 

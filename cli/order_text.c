@@ -112,6 +112,12 @@ void order_text(const output_t *output, const order_t *order, const trust_t *pin
     if (order->wave_count > 0) {
         buffer_format(out, "%-16s%u\n", "tenants", order->tenants_total);
     }
+    if (order_is_standing(order)) {
+        buffer_format(out, "%-16swhoever matches ", "tenants");
+        output_escape(order->standing, out);
+        buffer_format(out, "\n%-16sthose that are there today, and those to come until it ends\n",
+                      "");
+    }
     put_digest("about order", &order->subject, out);
     if (order->kind == ORDER_APPROVE_WAVE) {
         buffer_format(out, "%-16s%u of that order\n", "opens wave", order->subject_wave + 1);
@@ -166,7 +172,7 @@ status_t order_text_json(const order_t *order, json_t **ret_document, error_t *e
     return document_made(
         json_pack(
             "{s:s,s:s,s:s,s:o,s:I,s:s,s:s,s:s,s:b,s:b,s:I,s:I,s:o,s:I,s:o,s:I,s:I,s:I,s:o,"
-            "s:o,s:s,s:I,s:o,s:o}",
+            "s:o,s:s,s:I,s:o,s:o,s:s}",
             "kind", order_kind_text(order->kind), "application", order->application, "environment",
             order->environment, "bundle", digest_json(&order->bundle), "target",
             (json_int_t)order->target_position, "recovery_kind", order->recovery_kind,
@@ -179,6 +185,7 @@ status_t order_text_json(const order_t *order, json_t **ret_document, error_t *e
             (json_int_t)order->issued_us, "expires_us", (json_int_t)order->expires_us, "proposer",
             key_json(&order->proposer), "signers", signers_json(order), "fleet",
             ident_text(&order->fleet, fleet), "trust_version", (json_int_t)order->trust_version,
-            "plan", digest_json(&order->plan), "digest", digest_json(&order->digest)),
+            "plan", digest_json(&order->plan), "digest", digest_json(&order->digest),
+            "standing_selector", order->standing != NULL ? order->standing : ""),
         ret_document, err);
 }

@@ -310,6 +310,27 @@ static const command_t FLEET_COMMANDS[] = {
     {.name = "release", .summary = "end a hold", COMMAND_FLAGS(FLEET_FLAGS), .run = handle_fleet_release, .text = "Asks first.\n" SEVERAL},
 };
 
+static const command_argument_t STANDING_SPEC[] = {{.name = "SPEC", .help = "a rollout's spec with one wave, of the rest"}};
+static const command_argument_t STANDING_ARGUMENT[] = {{.name = "NAME", .help = "of the standing order, or 8 digits of its order's digest"}};
+static const command_flag_t STANDING_FLAGS[] = {
+    {.name = "until", .kind = FLAG_TEXT, .value = "TIME", .help = "when it ends: a date, or a date with a time; within 92 days"},
+    {.name = "for", .kind = FLAG_DURATION, .value = "TIME", .help = "instead: how long it holds"},
+    {.name = "bundle", .letter = 'b', .kind = FLAG_TEXT, .value = "BUNDLE", .help = "instead of the spec's"},
+    NAME, REASON};
+static const command_flag_t STANDING_LIST_FLAGS[] = {
+    {.name = "all", .kind = FLAG_SWITCH, .help = "those that were ended, too"}};
+static const command_example_t STANDING_EXAMPLES[] = {{"drover standing start new-shops.yaml --for 30d", "Move on every tenant that matches, those to come included"}};
+static const command_t STANDING_COMMANDS[] = {
+    {.name = "start", .summary = "sign for whoever matches, tenants to come included", COMMAND_ARGUMENTS(STANDING_SPEC), COMMAND_FLAGS(STANDING_FLAGS), COMMAND_EXAMPLES(STANDING_EXAMPLES), .run = handle_standing_start,
+     .text = "Shows what is to be signed, and asks. Until its end the coordinator moves on whoever matches the\nspec's selector and stands below its target, in ordinary rollouts. Ends with exit code 4 while others\nmust sign, too."},
+    {.name = "approve", .summary = "add another person's signature", COMMAND_ARGUMENTS(STANDING_ARGUMENT), .run = handle_standing_approve, .text = "Shows what is signed, and asks."},
+    {.name = "list", .summary = "show standing orders, and what keeps them", COMMAND_FLAGS(STANDING_LIST_FLAGS), .run = handle_standing_list},
+    {.name = "resume", .summary = "go on after a sweep that ended badly", COMMAND_ARGUMENTS(STANDING_ARGUMENT), COMMAND_FLAGS(REASON_FLAGS), .run = handle_standing_resume,
+     .text = "A sweep that is paused is resumed itself: 'drover rollout resume'."},
+    {.name = "end", .summary = "end a standing order for good, by a signed stop", COMMAND_ARGUMENTS(STANDING_ARGUMENT), COMMAND_FLAGS(REASON_FLAGS), .run = handle_standing_end,
+     .text = "Asks first. Agents that hear of it start nothing more under the order, its undo included: what it did\nis taken back by 'drover rollback'."},
+};
+
 static const command_argument_t ORDER_ARGUMENT[] = {{.name = "DIGEST", .help = "of the rollout's order, as 'drover-agent orders' on a host lists it"}};
 #define OFFLINE_FLAGS \
     OF_ENVIRONMENT, \
@@ -366,6 +387,7 @@ static const command_t COMMANDS[] = {
      .text = "Takes back what a ROLLOUT touched, or brings the tenants of --select back --to a version. Shows its\nplan and asks first, and ends with every named tenant accounted for. A restore that loses rows needs\n--accept-data-loss; --yes does not stand for that.\n" WAITS},
     {.name = "baseline", .summary = "take on tenants that already have a schema", COMMAND_FLAGS(BASELINE_FLAGS), .text = "Writes the ledger of databases that were made without Drover, or are empty. Shows its plan and asks\nfirst.", .run = handle_baseline},
     {.name = "order", .summary = "sign orders that agents take from a file", COMMAND_CHILDREN(ORDER_COMMANDS)},
+    {.name = "standing", .summary = "orders that stand open for tenants to come", COMMAND_CHILDREN(STANDING_COMMANDS)},
     {.name = "fleet", .summary = "hold the whole fleet, and release it", COMMAND_CHILDREN(FLEET_COMMANDS)},
     {.name = "coordinator", .summary = "show the coordinator, its trust file, and what is held", .run = handle_coordinator},
     {.name = "tenants", .summary = "list tenants from inventory", COMMAND_FLAGS(TENANTS_FLAGS), .run = handle_tenants},

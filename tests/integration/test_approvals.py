@@ -125,3 +125,22 @@ def test_a_stop_needs_no_second(team):
     stopped = team.fleet.ok("rollout", "stop", back)
     assert "has 1 of 2 signatures" in stopped.err
     assert rollouts.status(team.fleet, back)["state"] == "stopped"
+
+
+def test_a_standing_order_waits_for_the_second(team):
+    spec = team.fleet.write_spec("shop", name="standing.yaml", select="name=shop_0",
+                                 recovery_point={"policy": "none", "reason": "throwaway data"})
+    line = ("standing", "start", spec, "--name", "shops", "--for", "1h", "--yes")
+    first = team.fleet.drover(*line)
+    assert first.code == 4 and "DRV-7046" in first.err, first
+    assert "drover standing approve 'shops'" in first.err
+    row = team.fleet.ok("standing", "list", "-o", "json").json["standing"][0]
+    assert row["state"] == "waits" and row["command"] == "drover standing approve 'shops'"
+    again = team.fleet.drover("standing", "approve", "shops", "--yes")
+    assert again.code == 1 and "DRV-7004" in again.err, again
+    unread = team.bea("standing", "approve", "shops")
+    assert unread.code == 4 and "tenants         whoever matches name=shop_0\n" in unread.out
+    done = team.bea("standing", "approve", "shops", "--yes")
+    assert done.code == 0 and "standing order 'shops' is active" in done.out, done
+    ended = team.fleet.ok("standing", "end", "shops", "--yes")
+    assert "has 1 of 2 signatures" in ended.err and "is ended" in ended.out, ended
