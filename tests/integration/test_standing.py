@@ -194,3 +194,23 @@ def test_the_past_is_proved(fleet):
     export = fleet.folder / "fleet.audit"
     fleet.ok("audit", "export", "--out", export)
     fleet.ok("audit", "verify", export, "--root", fleet.folder / "trust" / "fleet.trust")
+
+
+def test_a_take_back_undoes_what_it_did_and_no_more(fleet, postgres):
+    """shop_half was at V003 before; what the standing order did is undone without a coordinator."""
+    provision(fleet, postgres, "shop_half")
+    half = fleet.write_spec("shop", name="half.yaml", select="name=shop_half", target="V003",
+                            recovery_point={"policy": "none", "reason": "throwaway data"})
+    fleet.ok("rollout", "start", half, "--yes", "--wait")
+    assert start(fleet, "spare", "name=shop_half").code == 0
+    await_version(fleet, "shop_half")
+    digest = listed(fleet)["spare"]["order_digest"]
+    fleet.ok("standing", "end", "spare", "--yes")
+    paper = fleet.folder / "back.order"
+    trust = fleet.folder / "trust"
+    fleet.ok("order", "take-back", digest, "--application", "shop", "--trust",
+             trust / "fleet.trust", "--key", trust / "operator.key", "--out", paper, "--yes")
+    orders = fleet.folder / "one" / "state" / "orders"
+    paper.rename(orders / "back.new")
+    (orders / "back.new").rename(orders / "back.order")
+    await_version(fleet, "shop_half", "V003")
