@@ -248,6 +248,14 @@ static void carry_out(world_t *w) {
     effects_clear(&w->effects);
 }
 
+void world_sweep(world_t *w) {
+    begin(w);
+    OK(w,
+       service_sweep(w->service, &(service_moment_t){w->now_us, w->now_us}, &w->effects, &w->err));
+    carry_out(w);
+    commit(w);
+}
+
 void world_check(world_t *w) {
     for (size_t i = 0; i < engine_rollout_count(w->engine); i++) {
         const rollout_t *have = engine_rollout_at(w->engine, i);

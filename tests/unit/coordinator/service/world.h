@@ -116,6 +116,9 @@ void world_work(world_t *w, const world_outcome_t *outcomes);
 /* The same without reports: tasks stay in hand. */
 uint32_t world_dispatch(world_t *w);
 
+/* Look at the standing orders, as the hub does from time to time. */
+void world_sweep(world_t *w);
+
 /* Throw the engine away and build it again from the catalog, as after a restart. */
 void world_restart(world_t *w);
 
