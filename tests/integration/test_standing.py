@@ -1,6 +1,7 @@
 """Standing orders with real programs: who comes after the signing is moved on without anybody typing,
 and nobody else is; what pauses, ends or outlives a standing order stops it, restarts included.
 """
+import json
 import signal
 import time
 
@@ -193,7 +194,23 @@ def test_once_ended_nothing_starts(fleet, postgres):
 def test_the_past_is_proved(fleet):
     export = fleet.folder / "fleet.audit"
     fleet.ok("audit", "export", "--out", export)
-    fleet.ok("audit", "verify", export, "--root", fleet.folder / "trust" / "fleet.trust")
+    root = fleet.folder / "trust" / "fleet.trust"
+    fleet.ok("audit", "verify", export, "--root", root)
+    orders = {row["order_digest"]: row["expires_us"] for row in listed(fleet, "--all").values()}
+    lines = [json.loads(line) for line in export.read_text().splitlines()]
+    sweeps = {line["rollout"]: line for line in lines
+              if line["type"] == "rollout" and line["order"] in orders}
+    task = next(line for line in lines if line["type"] == "task" and line["rollout"] in sweeps
+                and line["leaf"])
+    sweep = sweeps[task["rollout"]]
+    for line, key, lie, word in (
+            (task, "to", 9, "under a standing order to 10"),
+            (sweep, "started_us", orders[sweep["order"]] + 10**10, "its standing order ended at")):
+        truth, line[key] = line[key], lie
+        export.write_text("".join(json.dumps(each) + "\n" for each in lines))
+        broken = fleet.drover("audit", "verify", export, "--root", root)
+        assert broken.code == 1 and word in broken.err, broken
+        line[key] = truth
 
 
 def test_a_take_back_undoes_what_it_did_and_no_more(fleet, postgres):
