@@ -19,6 +19,7 @@ typedef struct joined {
     bool accepted;     /* its threshold was reached before */
     ident_t rollout;   /* that it is kept with */
     size_t signatures; /* before this question */
+    bool asker_signed; /* before it, by the very key that asks */
 } joined_t;
 
 static void joined_free(joined_t *joined) {
@@ -39,6 +40,7 @@ static status_t join(call_t *call, joined_t *joined, error_t *err) {
     joined->accepted = row.accepted_us != 0;
     joined->rollout = row.rollout;
     joined->signatures = kept.document->signature_count;
+    joined->asker_signed = document_signed_by(kept.document, &call->asker);
     return orders_merge(&joined->paper, kept.document, err);
 }
 
@@ -71,7 +73,8 @@ static status_t check_adds(const call_t *call, const joined_t *joined,
         return error_set(err, ERROR_TRUST_SIGNED, "everybody who signed this %s had signed before",
                          order_kind_text(joined->paper.order->kind));
     }
-    if (is_counted(call, before)) {
+    if (!joined->asker_signed && document_signed_by(joined->paper.document, &call->asker) &&
+        is_counted(call, before)) {
         return error_set(err, ERROR_PERSON_COUNTED, "%s has signed this %s with another key before",
                          call->question->actor, order_kind_text(joined->paper.order->kind));
     }
