@@ -1,5 +1,5 @@
-"""Standing orders with real programs: who comes after the signing is moved on without anybody typing,
-and nobody else is; what pauses, ends or outlives a standing order stops it, restarts included.
+"""Standing orders with real programs: who comes after the signing is moved on without anybody
+typing, and nobody else is; what pauses, ends or outlives one stops it, restarts included.
 """
 import json
 import signal
@@ -87,7 +87,8 @@ def test_what_is_signed_is_shown(fleet):
     assert unsigned.code == 4 and "sign for whoever matches" in unsigned.err, unsigned
     for line in ("2 tenants match", "shop_0, shop_1", "whoever matches later is moved, too",
                  "tenants         whoever matches name notin (shop_far,shop_out)\n",
-                 "order           rollout of shop\n", "target          position 10 of the bundle\n"):
+                 "order           rollout of shop\n",
+                 "target          position 10 of the bundle\n"):
         assert line in unsigned.out, unsigned
     assert listed(fleet) == {}
     endless = fleet.drover("standing", "start", spec, "--for", "100d", "--yes")
@@ -135,8 +136,8 @@ def test_a_hold_is_respected(fleet, postgres):
 
 
 def test_what_a_newer_order_took_back_stays_back(fleet, postgres):
-    fleet.ok("rollback", "--select", "name=shop_3", "--to", "V007", "--application", "shop", "--yes",
-             "--wait")
+    fleet.ok("rollback", "--select", "name=shop_3", "--to", "V007", "--application", "shop",
+             "--yes", "--wait")
     provision(fleet, postgres, "shop_4")
     await_version(fleet, "shop_4")
     assert versions(fleet)["shop_3"] == "V007"
