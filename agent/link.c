@@ -77,6 +77,11 @@ static void say_hello(agent_t *agent) {
         job->attempt = field_of_ident(&run->what.attempt);
         pointers[hello.n_in_hand++] = job;
     }
+    error_t err = {0};
+    if (journal_first(agent->journal, &hello.first_report, &err) != STATUS_OK) {
+        log_error("oldest report not found", &err); /* not said, as an older agent does not */
+    }
+    hello.acknowledged_seen = journal_mark(agent->journal);
     journal_epoch_t epoch = journal_epoch(agent->journal);
     hello.protocol_min = WIRE_PROTOCOL_MIN;
     hello.protocol_max = WIRE_PROTOCOL_MAX;
@@ -208,6 +213,18 @@ void link_judge_coordinator(agent_t *agent) {
     }
 }
 
+/* The catalog went back in time: what it had acknowledged before is said again, too. */
+static void send_again(agent_t *agent, uint64_t from) {
+    if (from == 0 || from > journal_next(agent->journal)) {
+        return;
+    }
+    if (from - 1 < agent->sent_report) {
+        agent->sent_report = agent->acknowledged = from - 1;
+    }
+    log_warning("the coordinator's catalog went back in time", "reports_again_from",
+                LOG_NUMBER(from), "acknowledged_before", LOG_NUMBER(journal_mark(agent->journal)));
+}
+
 static void on_welcome(agent_t *agent, const Drover__Welcome *welcome) {
     if (is_strange(agent, welcome)) {
         return;
@@ -220,6 +237,9 @@ static void on_welcome(agent_t *agent, const Drover__Welcome *welcome) {
     agent->acknowledged = welcome->acknowledged;
     agent->sent_report = welcome->acknowledged;
     book_clear(&agent->book);
+    agent->keep_from = welcome->keep_from;
+    send_again(agent, welcome->send_again_from);
+    reports_acknowledged(agent, welcome->acknowledged);
     reports_hurry(agent);
     if (welcome->heartbeat_ms > 0) {
         agent->heartbeat_us = welcome->heartbeat_ms * US_PER_MS;
@@ -289,6 +309,7 @@ static void dispatch(agent_t *agent, const envelope_t *envelope, const message_t
         return;
     case DROVER__KIND__KIND_COORDINATOR_BEAT:
         take_leases(agent, message->coordinator_beat->leases, message->coordinator_beat->n_leases);
+        agent->keep_from = message->coordinator_beat->keep_from;
         return;
     case DROVER__KIND__KIND_INVENTORY_ACK:
         on_inventory_ack(agent, message->inventory_ack);

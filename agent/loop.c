@@ -214,8 +214,9 @@ static void wake_late_sessions(agent_t *agent) {
     }
 }
 
-/* Finished jobs and acknowledged reports are kept for a month, so that a catalog that went back in
- * time can be filled again; then they go, a look a day. */
+/* Finished jobs and acknowledged reports are kept for a month at least, and as long as the
+ * coordinator says that a copy of its catalog from before them may come back (keep_from): of a
+ * catalog that went back in time they are what it is filled from. A look a day. */
 static void forget_old(agent_t *agent, int64_t boot_us) {
     enum { KEEP_DAYS = 30, LOOK_HOURS = 24 };
     error_t err = {0};
@@ -224,7 +225,7 @@ static void forget_old(agent_t *agent, int64_t boot_us) {
     }
     agent->forget_due_boot_us = boot_us + LOOK_HOURS * INT64_C(3600) * US_PER_S;
     int64_t before_us = clock_wall_us() - KEEP_DAYS * INT64_C(86400) * US_PER_S;
-    if (journal_forget(agent->journal, agent->acknowledged, before_us, &err) != STATUS_OK) {
+    if (journal_forget(agent->journal, reports_forgettable(agent), before_us, &err) != STATUS_OK) {
         log_error("old reports not forgotten", &err);
     }
     if (notary_forget(agent, &err) != STATUS_OK) {
@@ -252,6 +253,7 @@ static int on_tick(zloop_t *loop, int timer, void *context) {
     if (agent->welcomed) {
         forget_old(agent, now.boot_us);
     }
+    reports_keep_mark(agent, now.boot_us);
     notary_tick(agent);
     orders_tick(agent);
     crew_tick(agent);

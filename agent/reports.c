@@ -3,6 +3,7 @@
 #include "agent/results.h"
 #include "common/base/clock.h"
 #include "common/base/failpoint.h"
+#include "common/base/log.h"
 #include "common/wire/bounds.h"
 #include "common/wire/codec.h"
 #include "common/wire/field.h"
@@ -12,8 +13,9 @@
 enum {
     BATCH_REPORTS = 200,
     BATCH_BYTES = 512 * 1024,
-    WINDOW = 4000,       /* sent and not acknowledged */
-    TELL_WITHIN_MS = 100 /* reports wait so long for others */
+    WINDOW = 4000,        /* sent and not acknowledged */
+    TELL_WITHIN_MS = 100, /* reports wait so long for others */
+    MARK_WITHIN_MS = 2000 /* what was acknowledged is written so soon, if nothing else is */
 };
 
 static void fill_state(const run_t *run, Drover__ApplicationSeen *state) {
@@ -147,6 +149,7 @@ status_t reports_add(agent_t *agent, const run_t *run, const run_report_t *repor
     wire.final = final;
     wire.order = field_of_digest(&run->what.order_digest);
     wire.wave = run->what.order_wave;
+    wire.rollout = field_of_ident(&run->what.rollout);
     wire.started_us = report->started_us;
     wire.finished_us = report->finished_us;
     wire.retries = run->machine.tries;
@@ -288,4 +291,28 @@ void reports_acknowledged(agent_t *agent, uint64_t number) {
     if (number > agent->acknowledged) {
         agent->acknowledged = number;
     }
+    if (number > journal_mark(agent->journal) && number < journal_next(agent->journal)) {
+        journal_raise_mark(agent->journal, number);
+        agent->mark_due_boot_us = agent->mark_due_boot_us != 0
+                                      ? agent->mark_due_boot_us
+                                      : clock_boot_us() + MARK_WITHIN_MS * US_PER_MS;
+    }
+}
+
+void reports_keep_mark(agent_t *agent, int64_t boot_us) {
+    error_t err = {0};
+    if (agent->mark_due_boot_us == 0 || boot_us < agent->mark_due_boot_us) {
+        return;
+    }
+    agent->mark_due_boot_us = 0;
+    if (journal_keep_mark(agent->journal, &err) != STATUS_OK) {
+        log_error("what was acknowledged is not kept", &err);
+        return;
+    }
+    agent->must_commit = true;
+}
+
+uint64_t reports_forgettable(const agent_t *agent) {
+    uint64_t most = agent->acknowledged;
+    return agent->keep_from != 0 && agent->keep_from <= most ? agent->keep_from - 1 : most;
 }

@@ -28,4 +28,12 @@ MUST_CHECK status_t reports_send(agent_t *agent, error_t *err);
 /* The coordinator has committed all up to this number. */
 void reports_acknowledged(agent_t *agent, uint64_t number);
 
+/* Have the mark of what was acknowledged written where it is due: a later hello tells by it that
+ * the catalog went back in time. */
+void reports_keep_mark(agent_t *agent, int64_t boot_us);
+
+/* Reports up to this number are needed no more: acknowledged, and no copy of the catalog that may
+ * come back is older than their rollouts' end. */
+uint64_t reports_forgettable(const agent_t *agent);
+
 #endif

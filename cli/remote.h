@@ -47,6 +47,9 @@ MUST_CHECK status_t remote_ask(remote_t *self, const char *verb, json_t *argumen
 MUST_CHECK status_t remote_order(remote_t *self, const char *verb, json_t *arguments,
                                  json_t **ret_document, error_t *err);
 
+/* Say on stderr where an answer tells that the catalog is not filled again. */
+void remote_warn_recovering(const json_t *document);
+
 /* The same as remote_ask for a list of which at most `most` rows are wanted; 0 is all. */
 typedef struct remote_list {
     const char *verb;

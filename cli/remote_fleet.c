@@ -218,6 +218,7 @@ status_t handle_coordinator(const command_input_t *input, error_t *err) {
     CLEANUP(document_release) json_t *document = NULL;
     TRY(remote_open(input, &remote, err));
     TRY(remote_ask(remote, "coordinator.show", json_object(), &document, err));
+    remote_warn_recovering(document);
     const output_t output = remote_output(remote);
     return output.form == OUTPUT_JSON ? output_write(&output, NULL, document, stdout, err)
                                       : show_coordinator(&output, document, err);

@@ -117,6 +117,7 @@ status_t handle_rollout_status(const command_input_t *input, error_t *err) {
     TRY(remote_open(input, &remote, err));
     TRY(ask_status(remote, input, &status, err));
     const output_t output = remote_output(remote);
+    remote_warn_recovering(status);
     if (output.form == OUTPUT_JSON) {
         return output_write(&output, NULL, status, stdout, err);
     }
@@ -149,6 +150,7 @@ status_t handle_rollout_list(const command_input_t *input, error_t *err) {
     TRY(remote_open(input, &remote, err));
     TRY(remote_ask_list(remote, &list, json_pack("{s:b}", "all", all), &document, err));
     const output_t output = remote_output(remote);
+    remote_warn_recovering(document);
     return output_write(&output, &view, document, stdout, err);
 }
 

@@ -374,6 +374,21 @@ static const command_t AGENT_COMMANDS[] = {
      .text = "Takes effect at once, on live connections too, and never ends: that host needs a new key to be an\nagent again. Asks first.\n" REVOCATION},
 };
 
+static const command_flag_t RECOVERED_FLAGS[] = {
+    {.name = "without", .kind = FLAG_TEXT, .value = "AGENT", .required = true, .help = "agent that is waited for no longer"},
+    {.name = "reason", .letter = 'm', .kind = FLAG_TEXT, .value = "TEXT", .required = true, .help = "why, for the audit log"}};
+static const command_flag_t SAVED_FLAGS[] = {
+    {.name = "at", .kind = FLAG_TEXT, .value = "TIME", .help = "when the copy was made: 2026-03-01T03:00Z, or 2h for two hours ago; default now"}};
+static const command_example_t RECOVERED_EXAMPLES[] = {{"drover coordinator recovered --without db7 --reason \"host burnt down\"", "Go on though the agent db7 will not come back"}};
+static const command_t COORDINATOR_COMMANDS[] = {
+    {.name = "recovery", .summary = "show how far a catalog that went back in time is filled again", .run = handle_coordinator_recovery,
+     .text = "A coordinator whose catalog was restored from an older copy dispatches nothing until every agent has\nhanded over what the copy lacks. Shows which agents it waits for, and rollouts that only agents know."},
+    {.name = "recovered", .summary = "go on without an agent that does not come back", COMMAND_FLAGS(RECOVERED_FLAGS), COMMAND_EXAMPLES(RECOVERED_EXAMPLES), .run = handle_coordinator_recovered,
+     .text = "What that agent did since the copy was made stays unknown until it is back: its tasks are not settled\nby its reports. Tenants are kept from harm by their own ledger and fence. Asks first; an administrator's\norder, kept in the audit log."},
+    {.name = "saved", .summary = "say that the catalog was copied to a safe place", COMMAND_FLAGS(SAVED_FLAGS), .run = handle_coordinator_saved,
+     .text = "Agents keep their reports until the rollout is closed and the catalog copied since, so that a restored\ncopy can be filled again from them. Where nobody ever says so, for 30 days after the close."},
+};
+
 static const command_argument_t DOC_ARGUMENT[] = {{.name = "WHAT", .help = "cli, completion or rules"}};
 
 static const command_t COMMANDS[] = {
@@ -389,7 +404,7 @@ static const command_t COMMANDS[] = {
     {.name = "order", .summary = "sign orders that agents take from a file", COMMAND_CHILDREN(ORDER_COMMANDS)},
     {.name = "standing", .summary = "orders that stand open for tenants to come", COMMAND_CHILDREN(STANDING_COMMANDS)},
     {.name = "fleet", .summary = "hold the whole fleet, and release it", COMMAND_CHILDREN(FLEET_COMMANDS)},
-    {.name = "coordinator", .summary = "show the coordinator, its trust file, and what is held", .run = handle_coordinator},
+    {.name = "coordinator", .summary = "show the coordinator, its trust file, and what is held", COMMAND_CHILDREN(COORDINATOR_COMMANDS), .run = handle_coordinator},
     {.name = "tenants", .summary = "list tenants from inventory", COMMAND_FLAGS(TENANTS_FLAGS), .run = handle_tenants},
     {.name = "tenant", .summary = "look at one tenant", COMMAND_CHILDREN(TENANT_COMMANDS)},
     {.name = "agents", .summary = "list agents; invite, accept and revoke them", COMMAND_CHILDREN(AGENT_COMMANDS), .run = handle_agents},

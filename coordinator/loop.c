@@ -87,6 +87,15 @@ static void follow_trust(loop_t *self) {
     hub_peers_changed(self->hub, self->zap);
 }
 
+/* Signed heads of the audit log name the run; where the hub raised its epoch, so do they. */
+static void follow_identity(loop_t *self) {
+    const store_identity_t *identity = hub_identity(self->hub);
+    if (identity->epoch != self->identity.epoch) {
+        self->identity = *identity;
+        self->audit_signer.identity = *identity;
+    }
+}
+
 /* An alarm from a week before the trust file's end, once a day. */
 static void watch_expiry(loop_t *self) {
     int64_t boot_us = clock_boot_us();
@@ -165,6 +174,7 @@ static void on_message(void *context, const listener_message_t *message) {
 static void on_drained(void *context) {
     loop_t *self = context;
     hub_settle(self->hub);
+    follow_identity(self);
     follow_trust(self);
 }
 

@@ -132,6 +132,7 @@ typedef struct inventory_tenant {
     bool read;      /* has been read, or noted, since the agent started */
     bool gone;
     int64_t size_bytes;
+    fence_token_t fence;                   /* the highest of its applications, as last read */
     int64_t observed_us;                   /* wall clock, taken before the reading began */
     inventory_application_t *applications; /* by name */
     size_t application_count;

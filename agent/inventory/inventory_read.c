@@ -80,9 +80,13 @@ static void read_elsewhere(inventory_session_t *session) {
 
 static status_t take_heads(entry_t *entry, const identity_t *identity, error_t *err) {
     cache_clear_applications(entry);
+    entry->seen.fence = (fence_token_t){0};
     for (int i = 0; i < identity->head_count; i++) {
         const identity_head_t *head = &identity->heads[i];
         const ledger_row_t *row = &head->row;
+        if (head->fence.epoch > entry->seen.fence.epoch) {
+            entry->seen.fence = head->fence;
+        }
         if (!head->has_row || !ident_equal(&row->tenant, &identity->tenant)) {
             continue;
         }

@@ -8,7 +8,7 @@
 enum {
     PART_BYTES = LIMIT_MESSAGE_BYTES * 3 / 4, /* leaves room for the envelope */
     PART_FIELDS = WIRE_FIELDS * 3 / 4,
-    TENANT_FIELDS = 16, /* at most, but for the repeated ones */
+    TENANT_FIELDS = 18, /* at most, but for the repeated ones */
     LABEL_FIELDS = 3,
     APPLICATION_FIELDS = 9,
 };
@@ -252,6 +252,10 @@ static status_t fill(inventory_reading_t *reading, const inventory_tenant_t *see
     message->problem_code = field_of_text(set_aside ? error_code_text(seen->problem_code) : "");
     message->problem = field_of_text(seen->problem != NULL ? seen->problem : "");
     message->gone = seen->gone;
+    if (seen->fence.epoch > 0) {
+        message->fence_epoch = (uint64_t)seen->fence.epoch;
+        message->fence_incarnation = field_of_ident(&seen->fence.incarnation);
+    }
     TRY(fill_labels(reading, seen, message, err));
     return fill_applications(reading, seen, message, err);
 }

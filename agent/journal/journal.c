@@ -72,6 +72,7 @@ static const char *const SQL[SQL_COUNT] = {
     [SQL_REPORTS] = "SELECT number, attempt, payload, result FROM report WHERE number > ?1"
                     " ORDER BY number LIMIT ?2",
     [SQL_LAST] = "SELECT max(number) FROM report WHERE attempt = ?1",
+    [SQL_FIRST] = "SELECT min(number) FROM report",
     [SQL_FORGET_REPORTS] = "DELETE FROM report WHERE number <= ?1 AND kept_us < ?2",
     [SQL_FORGET_JOBS] = "DELETE FROM job WHERE finished = 1 AND accepted_us < ?1 AND NOT EXISTS"
                         " (SELECT 1 FROM report r WHERE r.attempt = job.attempt)",
@@ -142,11 +143,19 @@ status_t journal_commit(journal_t *journal, error_t *err) {
     if (!journal->open_transaction) {
         return STATUS_OK;
     }
+    uint64_t kept = journal->mark_kept;
+    if (journal_keep_mark(journal, err) != STATUS_OK) {
+        error_t unused = {0};
+        journal->open_transaction = false;
+        (void)journal_run(journal, journal_statement(journal, SQL_ROLLBACK), "rollback", &unused);
+        return STATUS_ERROR;
+    }
     journal->open_transaction = false;
     if (journal_run(journal, journal_statement(journal, SQL_COMMIT), "commit", err) == STATUS_OK) {
         return STATUS_OK;
     }
     error_t ignored = {0};
+    journal->mark_kept = kept;
     (void)journal_run(journal, journal_statement(journal, SQL_ROLLBACK), "rollback", &ignored);
     return STATUS_ERROR;
 }
@@ -237,6 +246,8 @@ static status_t read_meta(journal_t *journal, error_t *err) {
             journal->epoch.epoch = strtoull(value, NULL, 10);
         } else if (strcmp(key, "incarnation") == 0) {
             status = ident_parse(value, &journal->epoch.incarnation, err);
+        } else if (strcmp(key, "mark") == 0) {
+            journal->mark = journal->mark_kept = strtoull(value, NULL, 10);
         }
     }
     (void)sqlite3_finalize(stmt);
@@ -329,7 +340,7 @@ journal_epoch_t journal_epoch(const journal_t *journal) {
     return journal->epoch;
 }
 
-static status_t set_meta(journal_t *journal, const char *key, const char *value, error_t *err) {
+status_t journal_set_meta(journal_t *journal, const char *key, const char *value, error_t *err) {
     TRY(journal_begin(journal, err));
     sqlite3_stmt *stmt = journal_statement(journal, SQL_META_SET);
     (void)sqlite3_bind_text(stmt, 1, key, -1, SQLITE_STATIC);
@@ -341,8 +352,8 @@ status_t journal_set_epoch(journal_t *journal, const journal_epoch_t *epoch, err
     char number[24];
     char text[IDENT_TEXT_SIZE];
     (void)snprintf(number, sizeof number, "%llu", (unsigned long long)epoch->epoch);
-    TRY(set_meta(journal, "epoch", number, err));
-    TRY(set_meta(journal, "incarnation", ident_text(&epoch->incarnation, text), err));
+    TRY(journal_set_meta(journal, "epoch", number, err));
+    TRY(journal_set_meta(journal, "incarnation", ident_text(&epoch->incarnation, text), err));
     journal->epoch = *epoch;
     return STATUS_OK;
 }
@@ -505,7 +516,7 @@ status_t journal_forget(journal_t *journal, uint64_t acknowledged, int64_t befor
                         error_t *err) {
     char number[24];
     (void)snprintf(number, sizeof number, "%llu", (unsigned long long)journal->next - 1);
-    TRY(set_meta(journal, "number", number, err));
+    TRY(journal_set_meta(journal, "number", number, err));
     sqlite3_stmt *reports = journal_statement(journal, SQL_FORGET_REPORTS);
     (void)sqlite3_bind_int64(reports, 1, (int64_t)acknowledged);
     (void)sqlite3_bind_int64(reports, 2, before_us);

@@ -51,6 +51,14 @@ journal_epoch_t journal_epoch(const journal_t *journal);
 MUST_CHECK status_t journal_set_epoch(journal_t *journal, const journal_epoch_t *epoch,
                                       error_t *err);
 
+/* The highest report number that any coordinator ever acknowledged, as far as this journal was
+ * told. A mark, not a promise: it is written along with the next change, or by journal_keep_mark,
+ * and a crash may take back what was told last. */
+uint64_t journal_mark(const journal_t *journal);
+void journal_raise_mark(journal_t *journal, uint64_t acknowledged);
+/* Gather the mark where it is not written yet; otherwise nothing happens. */
+MUST_CHECK status_t journal_keep_mark(journal_t *journal, error_t *err);
+
 /* ---- jobs ---- */
 
 typedef struct journal_job {
@@ -128,6 +136,9 @@ MUST_CHECK status_t journal_reports(journal_t *journal, journal_range_t range,
 /* The final report of a finished attempt is to be sent again: its number, or 0. */
 MUST_CHECK status_t journal_last_report(journal_t *journal, const ident_t *attempt,
                                         uint64_t *ret_number, error_t *err);
+
+/* The oldest report that was not forgotten; journal_next where there is none. */
+MUST_CHECK status_t journal_first(journal_t *journal, uint64_t *ret_number, error_t *err);
 
 /* Drop finished jobs and reports up to a number that are older than a time. */
 MUST_CHECK status_t journal_forget(journal_t *journal, uint64_t acknowledged, int64_t before_us,

@@ -24,6 +24,7 @@ typedef enum statement_id {
     SQL_REPORT,
     SQL_REPORTS,
     SQL_LAST,
+    SQL_FIRST,
     SQL_FORGET_REPORTS,
     SQL_FORGET_JOBS,
     SQL_FORGET_BATCHES,
@@ -50,6 +51,8 @@ struct journal {
     ident_t state;
     journal_epoch_t epoch;
     uint64_t next;
+    uint64_t mark;      /* journal_mark */
+    uint64_t mark_kept; /* as it is written, or gathered */
 };
 
 /* SQLite's last error as ours. */
@@ -66,6 +69,10 @@ status_t journal_run(journal_t *journal, sqlite3_stmt *stmt, const char *what, e
 /* Copy a blob of an exact size; what is shorter leaves zeroes (a journal that was tampered with).
  */
 void journal_read(sqlite3_stmt *stmt, int column, void *to, size_t size);
+
+/* A small fact by its name; both texts are copied. */
+MUST_CHECK status_t journal_set_meta(journal_t *journal, const char *key, const char *value,
+                                     error_t *err);
 
 /* Open the transaction in which changes are gathered, unless it is. */
 MUST_CHECK status_t journal_begin(journal_t *journal, error_t *err);

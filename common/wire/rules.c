@@ -31,7 +31,7 @@ static const scan_rule_t label[] = {
 static const scan_rule_t tenant_seen[] = {
     IDENT("tenant"), NAME_NEEDED("name"), NAME("database"), NAME("schema"),
     MANY("labels", LIMIT_LABELS), MANY("applications", WIRE_APPLICATIONS), NAME("problem_code"),
-    END};
+    IDENT("fence_incarnation"), END};
 static const scan_rule_t inventory[] = {
     IDENT_NEEDED("snapshot"), MANY("tenants", WIRE_TENANTS), END};
 static const scan_rule_t failure[] = {
@@ -39,7 +39,8 @@ static const scan_rule_t failure[] = {
 static const scan_rule_t recovery_point[] = {DIGEST("manifest_digest"), END};
 static const scan_rule_t report[] = {
     NEEDED("number"), IDENT_NEEDED("job"), IDENT_NEEDED("attempt"), IDENT("tenant"),
-    NEEDED("outcome"), TEXTS("notes", WIRE_NOTES), DIGEST("sql_digest"), DIGEST("order"), END};
+    NEEDED("outcome"), TEXTS("notes", WIRE_NOTES), DIGEST("sql_digest"), DIGEST("order"),
+    IDENT("rollout"), END};
 static const scan_rule_t reports[] = {
     IDENT_NEEDED("state"), MANY("reports", WIRE_REPORTS),
     PAPERS("results", WIRE_RESULTS), END};

@@ -258,6 +258,13 @@ static void step_report(engine_t *engine, const event_t *event, effects_t *effec
     }
 }
 
+static void step_rule(engine_t *engine, const event_t *event, effects_t *effects) {
+    run_t *run = NULL;
+    uint32_t ordinal = find_task(engine, &event->report->job, &run);
+    INVARIANT(ordinal != NOT_A_TASK); /* the service looked it up */
+    tasks_rule(engine, run, ordinal, event, effects);
+}
+
 static void step_tick(engine_t *engine, const event_t *event, effects_t *effects) {
     for (cluster_lease_t *lease = engine->leases; lease != NULL; lease = lease->hh.next) {
         if (lease->state == LEASE_HELD && event->boot_us >= lease->expires_boot_us) {
@@ -349,6 +356,9 @@ void engine_step(engine_t *engine, const event_t *event, effects_t *effects) {
         break;
     case EVENT_REPORT:
         step_report(engine, event, effects);
+        break;
+    case EVENT_RULE:
+        step_rule(engine, event, effects);
         break;
     case EVENT_TICK:
         step_tick(engine, event, effects);

@@ -42,6 +42,7 @@ typedef enum event_kind {
     EVENT_IN_HAND,    /* agent said hello: agent, jobs (attempts it still has in hand) */
     EVENT_ROOM,       /* agent can take jobs: agent, room, fresh (that many random ids), held */
     EVENT_REPORT,     /* agent reported: agent, report */
+    EVENT_RULE,       /* operator: what only a person can decide of a task in doubt: report */
     EVENT_TICK,       /* time passes */
     EVENT_KIND_COUNT
 } event_kind_t;
@@ -55,6 +56,7 @@ typedef struct report_facts {
     bool has_position;
     uint32_t position;
     bool touched;            /* the attempt committed something, or may have */
+    bool found;              /* of a try that the catalog, which went back in time, may not know */
     error_code_t error_code; /* ERROR_NONE where there is none */
     const char *sqlstate;
     const char *error;

@@ -65,6 +65,10 @@ void tasks_apply(engine_t *engine, run_t *run, uint32_t ordinal, task_event_t wh
                  const event_t *event, effects_t *effects);
 void tasks_report(engine_t *engine, run_t *run, uint32_t ordinal, const event_t *event,
                   effects_t *effects);
+/* What a person decides of a task whose outcome nobody can read; ignored where it is not in doubt.
+ */
+void tasks_rule(engine_t *engine, run_t *run, uint32_t ordinal, const event_t *event,
+                effects_t *effects);
 /* Its cluster has had no holder for so long; told only to tasks that wait for one. */
 void tasks_out_of_reach(engine_t *engine, run_t *run, uint32_t ordinal, int64_t lasted_us,
                         const event_t *event, effects_t *effects);

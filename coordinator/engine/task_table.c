@@ -36,6 +36,10 @@ static const char *const EVENTS[TASK_EVENT_COUNT] = {
     [TASK_EVENT_RETRIED] = "retried",
     [TASK_EVENT_OUT_OF_REACH] = "out of reach",
     [TASK_EVENT_WITHHELD] = "withheld",
+    [TASK_EVENT_FOUND] = "found",
+    [TASK_EVENT_RULED_DONE] = "ruled applied",
+    [TASK_EVENT_RULED_NOT] = "ruled not applied",
+    [TASK_EVENT_RULED_GONE] = "ruled gone",
 };
 
 static const char *const CONDITIONS[TASK_IF_COUNT] = {
@@ -57,6 +61,9 @@ enum {
     RESULTS = IN(TASK_EVENT_STARTED) | IN(TASK_EVENT_DONE) | IN(TASK_EVENT_REFUSED) |
               IN(TASK_EVENT_FAILED) | IN(TASK_EVENT_TRANSIENT) | IN(TASK_EVENT_UNKNOWN) |
               IN(TASK_EVENT_CANCELLED),
+    RULINGS = IN(TASK_EVENT_RULED_DONE) | IN(TASK_EVENT_RULED_NOT) | IN(TASK_EVENT_RULED_GONE),
+    IN_DOUBT = IN(TASK_UNKNOWN) | IN(TASK_OUTSTANDING),
+    REACHED = IN(TASK_SUCCEEDED) | IN(TASK_NOT_NEEDED) | IN(TASK_GONE),
     EVERY = (1 << TASK_STATE_COUNT) - 1,
 };
 
@@ -130,6 +137,14 @@ static const table_row_t ROWS[] = {
      "an operator asked for another try; its wave is not open yet"},
     {30, AT(READY), ON(WITHHELD), 0, 0, TASK_PENDING, {0},
      "kept back: its wave waits for another ticket"},
+    {34, EVERY & ~REACHED, ON(FOUND), 0, 0, TASK_RUNNING, {TASK_DO_CLEAR},
+     "its agent's kept reports tell of a try that the catalog, which went back in time, had forgotten"},
+    {31, IN_DOUBT, ON(RULED_DONE), 0, 0, TASK_SUCCEEDED, {0},
+     "an operator ruled that it was applied; nobody could read it"},
+    {32, IN_DOUBT, ON(RULED_NOT), 0, 0, TASK_FAILED, {0},
+     "an operator ruled that it was not applied; nobody could read it"},
+    {33, IN_DOUBT, ON(RULED_GONE), 0, 0, TASK_GONE, {0},
+     "an operator ruled that the tenant's database is gone for good"},
 
     {40, IDLE, RESULTS, 0, 0, TABLE_SAME, {0},
      "ignored: word of an attempt that is over"},
@@ -158,6 +173,10 @@ static const table_row_t ROWS[] = {
      "refused: the plan found nothing to do for it, so that no signed order names it"},
     {52, EVERY & ~AT(READY), ON(WITHHELD), 0, 0, TABLE_SAME, {0},
      "ignored: it is not about to be given out"},
+    {54, REACHED, ON(FOUND), 0, 0, TABLE_SAME, {0},
+     "ignored: it is over, and no try follows on that"},
+    {53, EVERY & ~IN_DOUBT, RULINGS, 0, 0, TABLE_SAME, {0},
+     "refused: its outcome is not in doubt"},
 };
 // clang-format on
 

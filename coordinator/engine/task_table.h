@@ -26,6 +26,10 @@ typedef enum task_event {
     TASK_EVENT_RETRIED,      /* an operator asks for another try */
     TASK_EVENT_OUT_OF_REACH, /* its cluster was out of reach for longer than the spec allows */
     TASK_EVENT_WITHHELD,     /* what opened its wave holds no longer */
+    TASK_EVENT_FOUND,        /* reported: an attempt that the catalog had forgotten */
+    TASK_EVENT_RULED_DONE,   /* a person says: it was applied, and nobody can read it any more */
+    TASK_EVENT_RULED_NOT,    /* a person says: it was not applied */
+    TASK_EVENT_RULED_GONE,   /* a person says: the tenant's database is gone for good */
     TASK_EVENT_COUNT
 } task_event_t;
 

@@ -140,7 +140,8 @@ static void carry_out(engine_t *engine, run_t *run, uint32_t ordinal, task_effec
 
 /* Times that follow from the state. */
 static void stamp(task_t *task, task_state_t before, const event_t *event) {
-    if (task->state == TASK_DISPATCHED && task->started_us == 0) {
+    bool began = task->state == TASK_DISPATCHED || task->state == TASK_RUNNING;
+    if (began && task->started_us == 0) {
         task->started_us = event->now_us;
     }
     if (task_state_is_final(task->state) && !task_state_is_final(before)) {
@@ -181,12 +182,47 @@ static void set_text(char **text, const char *value) {
     *text = value != NULL ? strdup(value) : NULL;
 }
 
+/* A try that the catalog had forgotten becomes the task's own; the caller has judged whose it is.
+ */
+static void take_found(engine_t *engine, run_t *run, uint32_t ordinal, const event_t *event,
+                       effects_t *effects) {
+    task_t *task = &run->rollout->tasks[ordinal];
+    tasks_apply(engine, run, ordinal, TASK_EVENT_FOUND, event, effects);
+    if (task->state == TASK_RUNNING) {
+        task->attempt = event->report->attempt;
+        task->attempts++;
+        task->agent = event->agent;
+    }
+}
+
+void tasks_rule(engine_t *engine, run_t *run, uint32_t ordinal, const event_t *event,
+                effects_t *effects) {
+    const report_facts_t *ruling = event->report;
+    task_t *task = &run->rollout->tasks[ordinal];
+    if (task->state != TASK_UNKNOWN && task->state != TASK_OUTSTANDING) {
+        return;
+    }
+    forget_error(task);
+    set_text(&task->notes, ruling->notes);
+    task->error_code = ruling->error_code;
+    set_text(&task->error, ruling->error);
+    task->touched = ruling->touched;
+    if (ruling->has_position) {
+        task->position = ruling->position;
+    }
+    tasks_apply(engine, run, ordinal, ruling->event, event, effects);
+}
+
 void tasks_report(engine_t *engine, run_t *run, uint32_t ordinal, const event_t *event,
                   effects_t *effects) {
     const report_facts_t *report = event->report;
     task_t *task = &run->rollout->tasks[ordinal];
     bool current = ident_equal(&task->attempt, &report->attempt) &&
                    memcmp(&task->agent, &event->agent, sizeof task->agent) == 0;
+    if (!current && report->found) {
+        take_found(engine, run, ordinal, event, effects);
+        current = ident_equal(&task->attempt, &report->attempt);
+    }
     bool listening = task_state_is_in_flight(task->state) || task->state == TASK_OUTSTANDING;
     if (!current || !listening) {
         return; /* kept as evidence by the store, but it is not this attempt's word */

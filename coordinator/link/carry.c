@@ -107,6 +107,12 @@ static bool lacks_order(hub_t *self, const rollout_t *rollout, error_t *ret_why)
 static status_t start_way_back(hub_t *self, const effect_t *effect, service_way_back_t *ret_way,
                                error_t *err) {
     const rollout_t *rollout = effect->rollout;
+    if (self->refilling) {
+        *ret_way = (service_way_back_t){0};
+        (void)error_set(&ret_way->why, ERROR_CATALOG_RECOVERING,
+                        "what to roll back is not known while the catalog is filled again");
+        return STATUS_OK;
+    }
     if (ident_equal(&self->unrevertable, &rollout->id)) {
         self->unrevertable = (ident_t){{0}};
         *ret_way = (service_way_back_t){.why = self->unrevertable_why};

@@ -6,6 +6,8 @@
 #include "common/wire/field.h"
 #include "coordinator/link/internal.h"
 #include "coordinator/store/store_agent.h"
+#include "coordinator/store/store_refill.h"
+#include "coordinator/store/store_report.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -42,25 +44,6 @@ static status_t check_clock(const hub_t *self, const Drover__Hello *hello, error
     return STATUS_OK;
 }
 
-/* An agent that has seen a newer run of this catalog: what runs here is an old copy of it. */
-static status_t check_epoch(hub_t *self, const Drover__Hello *hello, error_t *err) {
-    const store_identity_t *identity = &self->options.identity;
-    ident_t seen = field_ident(hello->incarnation_seen);
-    bool same_run = ident_equal(&seen, &identity->incarnation);
-    if (hello->epoch_seen < identity->epoch || (hello->epoch_seen == identity->epoch && same_run)) {
-        return STATUS_OK;
-    }
-    if (!self->behind) {
-        self->behind = true;
-        log_warning("catalog is behind", "epoch", LOG_NUMBER(identity->epoch), "seen",
-                    LOG_NUMBER(hello->epoch_seen), "effect", "nothing is dispatched");
-    }
-    return error_set(err, ERROR_FENCED,
-                     "the agent has seen epoch %" PRIu64 ", this catalog is at %" PRIu64
-                     ": it is an old copy, and nothing is dispatched from it",
-                     hello->epoch_seen, identity->epoch);
-}
-
 /* One agent too many. Sessions outlive their connections, so that only those online count; where
  * even all of them are few enough nobody has to be counted. 0 is no bound. */
 static status_t check_agents(const hub_t *self, const listener_message_t *from, error_t *err) {
@@ -89,8 +72,7 @@ static status_t check_hello(hub_t *self, const listener_message_t *from, const D
                          "the key is enrolled as '%s', the agent calls itself '%s'",
                          from->peer->name, hello->agent);
     }
-    TRY(check_agents(self, from, err));
-    return check_epoch(self, hello, err);
+    return check_agents(self, from, err);
 }
 
 /* ------------------------------------------------------------------ clusters and leases */
@@ -225,6 +207,7 @@ void hello_tell_leases(hub_t *self, session_t *session) {
     beat.wall_us = self->now_us;
     beat.n_leases = list.count;
     beat.leases = list.pointers;
+    beat.keep_from = session->keep_from;
     hub_say(self, &session->key, DROVER__KIND__KIND_COORDINATOR_BEAT, &beat.base);
 }
 
@@ -317,6 +300,8 @@ static void welcome(hub_t *self, session_t *session, uint32_t protocol) {
     welcome.n_leases = list.count;
     welcome.leases = list.pointers;
     welcome.acknowledged = session->acknowledged;
+    welcome.send_again_from = session->refills ? session->acknowledged + 1 : 0;
+    welcome.keep_from = session->keep_from;
     /* the second half of libsodium's Ed25519 secret is the public key */
     const uint8_t *sign = self->options.sign->bytes + SIGN_SECRET_BYTES - SIGN_PUBLIC_BYTES;
     welcome.sign_key = field_of_bytes(sign, SIGN_PUBLIC_BYTES);
@@ -341,6 +326,27 @@ static void begin_session(hub_t *self, session_t *session, const listener_messag
     session->settled = false;
     session->cluster_count = 0;
     session->snapshot = (ident_t){{0}};
+    session->keep_boot_us = 0;
+}
+
+/* From which report on the agent has to keep them: of a rollout that is open, or closed after the
+ * catalog was last copied to a safe place. Where nobody says that it is copied, a copy is taken to
+ * be a month old at most. Looked up once an hour. */
+static status_t look_keep(hub_t *self, session_t *session, error_t *err) {
+    enum { LOOK_S = 3600, KEEP_DAYS = 30 };
+    if (session->keep_boot_us != 0 &&
+        self->boot_us - session->keep_boot_us < LOOK_S * INT64_C(1000000)) {
+        return STATUS_OK;
+    }
+    report_keeping_t keeping = {.agent = session_agent(&session->key), .state = session->state};
+    TRY(store_refill_saved_get(self->options.store, &keeping.saved_us, err));
+    if (keeping.saved_us == 0) {
+        keeping.saved_us = self->now_us - KEEP_DAYS * INT64_C(86400) * US_PER_S;
+    }
+    TRY(store_report_keep_from(self->options.store, &keeping, &session->keep_from, err));
+    session->keep_from = session->keep_from != 0 ? session->keep_from : session->acknowledged + 1;
+    session->keep_boot_us = self->boot_us;
+    return STATUS_OK;
 }
 
 static status_t accept_hello(hub_t *self, const listener_message_t *from,
@@ -350,13 +356,15 @@ static status_t accept_hello(hub_t *self, const listener_message_t *from,
     TRY(listener_claim(self->listener, &from->peer->key, &from->route, err));
     TRY(session_get(&self->sessions, &from->peer->key, &session, err));
     begin_session(self, session, from, hello, known);
+    TRY(refill_begin(self, session, err));
+    TRY(look_keep(self, session, err));
     TRY(take_in_hand(self, session, hello, err));
     TRY(see_clusters(self, session, hello->clusters, hello->n_clusters, err));
     event_t alive = hub_event(self, EVENT_ALIVE, &session->key);
     hub_step(self, &alive);
     /* what it did meanwhile stands in reports that are still to come: first those, then what it
      * lacks */
-    if (session->acknowledged >= session->last_report) {
+    if (session->acknowledged >= session->last_report && !self->refilling) {
         TRY(hello_settle(self, session, err));
     }
     welcome(self, session, protocol);
@@ -384,6 +392,7 @@ status_t hello_take(hub_t *self, const listener_message_t *from, const Drover__H
         error_clear(err);
         return STATUS_OK;
     }
+    TRY(refill_hello(self, from, hello, &known, err));
     return accept_hello(self, from, hello, protocol, &known, err);
 }
 
@@ -432,6 +441,7 @@ status_t hello_beat(hub_t *self, session_t *session, const Drover__AgentBeat *be
     hub_step(self, &alive);
     claim_free(self, session);
     TRY(touch(self, session, err));
+    TRY(look_keep(self, session, err));
     /* not its room: jobs on their way were not known to it when it said that, and one that ends
      * makes room before the next beat says so */
     session->capacity = (beat->room < WIRE_ATTEMPTS ? beat->room : WIRE_ATTEMPTS) +

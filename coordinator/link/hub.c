@@ -51,6 +51,7 @@ static status_t load(hub_t *self, error_t *err) {
     }
     TRY(adopt_open(self, err));
     proofs_free(self);
+    TRY(refill_load(self, err));
     self->ask_all = true; /* what opens a wave may have come while nobody looked */
     TRY(news_begin(self, err));
     return store_cluster_each(self->options.store, restore_lease, self, err);
@@ -92,6 +93,10 @@ void hub_destroy(hub_t **self_p) {
 
 engine_t **hub_engine(hub_t *self) {
     return &self->engine;
+}
+
+const store_identity_t *hub_identity(const hub_t *self) {
+    return &self->options.identity;
 }
 
 void hub_set_service(hub_t *self, const hub_service_t *service) {
@@ -239,6 +244,7 @@ void hub_abandon(hub_t *self, const char *what, const error_t *err) {
 
 static status_t write_all(hub_t *self, error_t *err) {
     TRY(news_look(self, err));
+    TRY(refill_leave(self, err));
     tickets_look(self);
     /* offers follow from what was taken in, and a rollback that starts makes new ones */
     for (int round = 0; round < 4; round++) {
@@ -434,7 +440,7 @@ void hub_tick(hub_t *self) {
     error_t err = {0};
     for (session_t *session = self->sessions; session != NULL; session = session->hh.next) {
         /* an agent that has lost the reports it owes is not waited for beyond a lease */
-        if (session->online && !session->settled &&
+        if (session->online && !session->settled && !self->refilling &&
             self->boot_us - session->progress_boot_us >= self->options.config->lease_us &&
             hello_settle(self, session, &err) != STATUS_OK) {
             hub_abandon(self, "agent not settled", &err);
@@ -450,13 +456,15 @@ void hub_tick(hub_t *self) {
     if (self->broken) {
         return;
     }
-    jobs_end_unsent(self);
-    if (sweep(self, &err) != STATUS_OK) {
-        hub_abandon(self, "standing orders not carried out", &err);
-        return;
+    if (!self->refilling) { /* time stands still for rollouts whose standing is not known */
+        jobs_end_unsent(self);
+        if (sweep(self, &err) != STATUS_OK) {
+            hub_abandon(self, "standing orders not carried out", &err);
+            return;
+        }
+        event_t event = hub_event(self, EVENT_TICK, NULL);
+        hub_step(self, &event);
     }
-    event_t event = hub_event(self, EVENT_TICK, NULL);
-    hub_step(self, &event);
     self->offer_all = self->offer_all || self->effects.count > 0;
     watch_silence(self);
     hub_settle(self);
@@ -490,6 +498,7 @@ void hub_peers_changed(hub_t *self, const zap_t *zap) {
         }
     }
     askers_peers_changed(self, zap);
+    self->refill_look = true; /* one that was waited for may have left */
     hub_settle(self);
 }
 

@@ -49,6 +49,9 @@ DEFINE_CLEANUP(hub_t, hub_destroy)
 /* Where the engine stands: for service_new. Its value changes after a failed commit. */
 engine_t **hub_engine(hub_t *self);
 
+/* Who this run is: where a newer run was heard of, that changes. Borrowed. */
+const store_identity_t *hub_identity(const hub_t *self);
+
 /* Both must be set before the loop runs; borrowed. */
 void hub_set_service(hub_t *self, const hub_service_t *service);
 void hub_set_listener(hub_t *self, listener_t *listener);

@@ -14,6 +14,7 @@
 #include "coordinator/link/outgoing.h"
 #include "coordinator/link/proofs.h"
 #include "coordinator/link/session.h"
+#include "coordinator/store/store_agent.h"
 #include "coordinator/store/store_audit.h"
 #include "coordinator/store/store_tenant.h"
 #include "coordinator/trust/holds.h"
@@ -51,7 +52,11 @@ struct hub {
     bool sweep;              /* something came that a standing order may be about */
     int64_t swept_boot_us;   /* when they were looked at last */
     bool draining;
-    bool behind; /* an agent has seen a newer run: this catalog is an old copy */
+    bool refilling;          /* the catalog went back in time: nothing is dispatched (refill.c) */
+    bool refill_look;        /* who still has to hand over may have changed */
+    int64_t refill_since_us; /* of the last recovery, open or over; 0: there was none */
+    bool raised;             /* the epoch was raised within this run */
+    size_t refill_waits;     /* agents that it waited for, as it was logged last */
     bool broken;
     error_t fault;        /* where broken */
     ident_t unrevertable; /* rollout whose automatic rollback broke a transaction */
@@ -89,6 +94,26 @@ MUST_CHECK status_t hello_goodbye(hub_t *self, session_t *session, const Drover_
 MUST_CHECK status_t hello_settle(hub_t *self, session_t *session, error_t *err);
 /* Tell the agent which clusters it may act on. */
 void hello_tell_leases(hub_t *self, session_t *session);
+
+/* refill.c: a catalog that went back in time is filled again from agents' kept reports */
+/* How the catalog stands, at the start and after what was given up. */
+MUST_CHECK status_t refill_load(hub_t *self, error_t *err);
+/* An agent said hello, and is written: whether it knows more than the catalog; *known as it is to
+ * go on. */
+MUST_CHECK status_t refill_hello(hub_t *self, const listener_message_t *from,
+                                 const Drover__Hello *hello, agent_hello_t *known, error_t *err);
+/* The session that follows: whether its reports fill the catalog again. */
+MUST_CHECK status_t refill_begin(hub_t *self, session_t *session, error_t *err);
+/* A tenant's fence is past this run's epoch. */
+MUST_CHECK status_t refill_fence(hub_t *self, const session_t *session,
+                                 const Drover__TenantSeen *seen, error_t *err);
+/* A final report about a job that the catalog does not know. */
+MUST_CHECK status_t refill_lost(hub_t *self, const session_t *session, const Drover__Report *report,
+                                error_t *err);
+/* More of its reports came in: whether that was all. */
+MUST_CHECK status_t refill_progress(hub_t *self, session_t *session, error_t *err);
+/* Leave recovery mode where its rule says so; before what the engine wants is carried out. */
+MUST_CHECK status_t refill_leave(hub_t *self, error_t *err);
 
 /* inventory.c */
 /* What an agent says of one application, as the catalog keeps it. Borrows from the message. */

@@ -76,6 +76,7 @@ static status_t put_tenant(hub_t *self, const session_t *session, const Drover__
                   seen->name);
         return STATUS_OK;
     }
+    TRY(refill_fence(self, session, seen, err));
     tenant_change_t change = {0};
     TRY(store_tenant_put(self->options.store, &row, &change, err));
     return tell_change(self, session, &row, &change, err);

@@ -9,7 +9,7 @@
 
 static uint32_t room_of(const hub_t *self, const session_t *session) {
     if (!session->online || !session->settled || session->suspended || self->draining ||
-        self->behind) {
+        self->refilling) {
         return 0;
     }
     int64_t limit = self->options.config->limits.jobs_per_agent;
@@ -89,6 +89,9 @@ static void sweep(hub_t *self, const session_t *session) {
 }
 
 void offers_sweep(hub_t *self) {
+    if (self->refilling) {
+        return;
+    }
     for (const session_t *session = self->sessions; session != NULL; session = session->hh.next) {
         sweep(self, session);
     }

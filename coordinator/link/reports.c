@@ -32,6 +32,7 @@ typedef struct taken {
     buffer_t notes;
     bool known; /* the engine has its task */
     bool own;   /* this agent was given the job */
+    bool found; /* by a try that the catalog, which went back in time, does not know */
 } taken_t;
 
 static void taken_free(taken_t *taken) {
@@ -90,6 +91,34 @@ status_t reports_recall(hub_t *self, const ident_t *job, error_t *err) {
                : error_set(err, ERROR_NO_MEMORY, "out of memory for a rollout");
 }
 
+static bool sees(const session_t *session, uint64_t system_identifier) {
+    for (uint32_t i = 0; i < session->cluster_count; i++) {
+        if (session->clusters[i].system_identifier == system_identifier) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Whether a report about another try than the catalog knows is the task's own word all the same:
+ * the catalog went back in time, the agent serves the tenant's cluster, and no later word of the
+ * task is known. Beside work that goes on, only of a task that nobody was ever given. */
+static status_t is_found(hub_t *self, const session_t *session, const taken_t *taken,
+                         const task_t *task, bool *ret_found, error_t *err) {
+    report_moment_t moment = {
+        .job = taken->job, .attempt = taken->attempt, .finished_us = taken->report->finished_us};
+    bool overtaken = false;
+    *ret_found = false;
+    if (!session->refills || !ident_equal(&taken->tenant, &task->tenant) ||
+        !sees(session, task->system_identifier) ||
+        (session->late && !ident_is_null(&task->attempt))) {
+        return STATUS_OK;
+    }
+    TRY(store_report_is_overtaken(self->options.store, &moment, &overtaken, err));
+    *ret_found = !overtaken;
+    return STATUS_OK;
+}
+
 static status_t identify(hub_t *self, const session_t *session, taken_t *taken, error_t *err) {
     TRY(reports_recall(self, &taken->job, err));
     const task_t *task = engine_task(self->engine, &taken->job);
@@ -98,6 +127,10 @@ static status_t identify(hub_t *self, const session_t *session, taken_t *taken, 
         agent_key_t agent = session_agent(&session->key);
         taken->own = memcmp(&task->agent, &agent, sizeof agent) == 0 &&
                      (ident_is_null(&taken->tenant) || ident_equal(&taken->tenant, &task->tenant));
+        if (!taken->own || !ident_equal(&task->attempt, &taken->attempt)) {
+            TRY(is_found(self, session, taken, task, &taken->found, err));
+            taken->own = taken->own || taken->found;
+        }
         taken->tenant = taken->own ? task->tenant : taken->tenant;
         taken->rollout = engine_rollout_of(self->engine, &taken->job)->id;
     }
@@ -261,7 +294,7 @@ static void tell_engine(hub_t *self, session_t *session, const taken_t *taken) {
     const Drover__Report *report = taken->report;
     const task_t *task = engine_task(self->engine, &taken->job);
     const rollout_t *rollout = engine_rollout_of(self->engine, &taken->job);
-    report_facts_t facts = {.job = taken->job, .attempt = taken->attempt};
+    report_facts_t facts = {.job = taken->job, .attempt = taken->attempt, .found = taken->found};
     if (!outcome_event(report->outcome, report->final, &facts.event)) {
         return;
     }
@@ -325,6 +358,9 @@ static status_t take_one(hub_t *self, session_t *session, const Drover__Report *
     }
     bool is_new = false;
     TRY(write_row(self, session, &taken, batch, &is_new, err));
+    if (!taken.known && session->refills) {
+        return is_new && report->final ? refill_lost(self, session, report, err) : STATUS_OK;
+    }
     if (!taken.known) {
         return write_foreign(self, session, &taken, address, err);
     }
@@ -367,7 +403,8 @@ static status_t take_new(hub_t *self, const listener_message_t *from, session_t 
     session->acknowledged = acknowledged;
     session->progress_boot_us = self->boot_us;
     session->offer = true;
-    if (!session->settled && acknowledged >= session->last_report) {
+    TRY(refill_progress(self, session, err));
+    if (!session->settled && acknowledged >= session->last_report && !self->refilling) {
         TRY(hello_settle(self, session, err));
     }
     return STATUS_OK;

@@ -40,10 +40,14 @@ typedef struct session {
     ident_t state; /* the journal's id */
     bool online;
     bool suspended;
+    bool refills;                        /* its reports may be of tries that the catalog forgot */
+    bool late;                           /* it does so after an operator went on without it */
     bool silent;                         /* its silence was logged */
     char problem[SESSION_PROBLEM_BYTES]; /* why it left, or which cluster it could not read */
     uint64_t acknowledged;
     uint64_t last_report;     /* as hello said */
+    uint64_t keep_from;       /* first report that it has to keep, as it is told; 0: not known */
+    int64_t keep_boot_us;     /* when that was looked up */
     int64_t trust_version;    /* of the newest trust file that it has, or was sent */
     int64_t heard_boot_us;    /* anything */
     int64_t progress_boot_us; /* hello, or reports that were new */

@@ -90,6 +90,7 @@ static status_t run_verb(call_t *call, const verb_t *verb, error_t *err) {
     call->verb = verb;
     TRY(orders_allow(call, verb->roles, "", err));
     TRY(read_arguments(call, verb, err));
+    TRY(verbs_refill_permits(call, err));
     TRY(verb->run(call, err));
     TRY(row_check(&call->document, err));
     TRY(buffer_check(&call->next, err));

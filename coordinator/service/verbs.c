@@ -8,6 +8,9 @@
 #define BACK (MAY(OPERATOR) | MAY(ROLLBACK))   /* who may sign a way back, a stop, a hold */
 const verb_t VERBS[] = {
     {"coordinator.show", false, MAY_ANY, "", verbs_coordinator_show},
+    {"coordinator.recovery", false, MAY_ANY, "", verbs_coordinator_recovery},
+    {"coordinator.recovered", true, MAY(ADMIN), "without reason", verbs_coordinator_recovered},
+    {"coordinator.saved", true, MAY(ADMIN) | MAY(OPERATOR), "at_us", verbs_coordinator_saved},
     {"tenants.list", false, MAY_ANY, "select application gone limit", verbs_tenants_list},
     {"tenant.show", false, MAY_ANY, "tenant", verbs_tenant_show},
     {"agents.list", false, MAY_ANY, "", verbs_agents_list},

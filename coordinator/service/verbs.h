@@ -32,6 +32,15 @@ MUST_CHECK status_t verbs_tenant_show(call_t *call, error_t *err);
 MUST_CHECK status_t verbs_agents_list(call_t *call, error_t *err);
 MUST_CHECK status_t verbs_clusters_list(call_t *call, error_t *err);
 
+/* verbs_refill.c: a catalog that went back in time */
+MUST_CHECK status_t verbs_coordinator_recovery(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_coordinator_recovered(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_coordinator_saved(call_t *call, error_t *err);
+/* Refuse what would rest on a catalog that is not filled again. CATALOG_RECOVERING. */
+MUST_CHECK status_t verbs_refill_permits(call_t *call, error_t *err);
+/* "recovering": since when, why and how many agents are missing; null where it is not. */
+MUST_CHECK status_t verbs_refill_banner(call_t *call, error_t *err);
+
 /* verbs_past.c */
 MUST_CHECK status_t verbs_history(call_t *call, error_t *err);
 MUST_CHECK status_t verbs_audit_list(call_t *call, error_t *err);

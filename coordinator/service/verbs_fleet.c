@@ -444,6 +444,7 @@ status_t verbs_coordinator_show(call_t *call, error_t *err) {
     row_number(&call->document, "clusters", (int64_t)into.fleet.cluster_count);
     row_number(&call->document, "tenants", into.all);
     write_held(call, &holds.held);
+    TRY(verbs_refill_banner(call, err));
     row_time(&call->document, "now", into.when.now_us);
     CLEANUP(row_free) row_t trust = trust_row(call);
     row_take(&call->document, "trust", &trust);

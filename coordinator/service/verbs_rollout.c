@@ -11,6 +11,7 @@
 status_t verbs_rollout_status(call_t *call, error_t *err) {
     CLEANUP(lookup_rollout_free) lookup_rollout_t found = {0};
     TRY(lookup_rollout(call, &found, err));
+    TRY(verbs_refill_banner(call, err));
     return status_write(call, found.rollout, err);
 }
 
@@ -80,6 +81,7 @@ status_t verbs_rollout_list(call_t *call, error_t *err) {
     page.open_only = !all;
     page.limit = call->row_limit;
     call_array(call, "rollouts");
+    TRY(verbs_refill_banner(call, err));
     return store_rollout_each(call->store, &page, list_rollout, call, err);
 }
 

@@ -154,7 +154,7 @@ static status_t own_id(store_t *store, ident_t *ret_id, error_t *err) {
     return STATUS_OK;
 }
 
-static status_t raise_epoch(store_t *store, uint64_t *ret_epoch, error_t *err) {
+static status_t read_epoch(store_t *store, uint64_t *ret_epoch, error_t *err) {
     CLEANUP(arena_free) arena_t arena = {0};
     const char *text = "0";
     if (store_meta_get(store, "epoch", &arena, &text, err) != STATUS_OK &&
@@ -167,25 +167,59 @@ static status_t raise_epoch(store_t *store, uint64_t *ret_epoch, error_t *err) {
     if (errno != 0 || *end != '\0' || epoch >= (uint64_t)INT64_MAX) {
         return error_set(err, ERROR_STORE, "the catalog's epoch is '%s'", text);
     }
-    char value[24];
-    (void)snprintf(value, sizeof value, "%" PRIu64, epoch + 1);
-    store_meta_t meta = {.key = "epoch", .value = value};
-    TRY(store_meta_put(store, &meta, err));
-    *ret_epoch = epoch + 1;
+    error_clear(err);
+    *ret_epoch = epoch;
     return STATUS_OK;
 }
 
-static status_t write_identity(store_t *store, store_identity_t *identity, error_t *err) {
-    TRY(own_id(store, &identity->id, err));
-    TRY(raise_epoch(store, &identity->epoch, err));
-    identity->incarnation = random_ident();
-    return put_ident(store, "incarnation", &identity->incarnation, err);
+/* Past the catalog's own and past one that was seen elsewhere. */
+static status_t raise_epoch(store_t *store, uint64_t above, uint64_t *ret_epoch, error_t *err) {
+    uint64_t epoch = 0;
+    char value[24];
+    TRY(read_epoch(store, &epoch, err));
+    if (above >= (uint64_t)INT64_MAX) {
+        return error_set(err, ERROR_STORE, "no epoch is left after %" PRIu64, above);
+    }
+    epoch = (epoch > above ? epoch : above) + 1;
+    (void)snprintf(value, sizeof value, "%" PRIu64, epoch);
+    store_meta_t meta = {.key = "epoch", .value = value};
+    TRY(store_meta_put(store, &meta, err));
+    *ret_epoch = epoch;
+    return STATUS_OK;
+}
+
+status_t store_raise(store_t *store, uint64_t above, store_identity_t *ret_identity, error_t *err) {
+    store_identity_t identity = {0};
+    TRY(own_id(store, &identity.id, err));
+    TRY(raise_epoch(store, above, &identity.epoch, err));
+    identity.incarnation = random_ident();
+    TRY(put_ident(store, "incarnation", &identity.incarnation, err));
+    *ret_identity = identity;
+    return STATUS_OK;
+}
+
+static status_t get_ident(store_t *store, const char *key, ident_t *ret_id, error_t *err) {
+    CLEANUP(arena_free) arena_t arena = {0};
+    const char *text = NULL;
+    TRY(store_meta_get(store, key, &arena, &text, err));
+    return ident_parse(text, ret_id, err);
+}
+
+status_t store_identity_get(store_t *store, store_identity_t *ret_identity, error_t *err) {
+    store_identity_t identity = {0};
+    if (get_ident(store, "coordinator", &identity.id, err) != STATUS_OK ||
+        get_ident(store, "incarnation", &identity.incarnation, err) != STATUS_OK ||
+        read_epoch(store, &identity.epoch, err) != STATUS_OK) {
+        return error_context(err, "reading the catalog's identity");
+    }
+    *ret_identity = identity;
+    return STATUS_OK;
 }
 
 status_t store_start(store_t *store, store_identity_t *ret_identity, error_t *err) {
     store_identity_t identity = {0};
     TRY(store_begin(store, err));
-    if (write_identity(store, &identity, err) != STATUS_OK) {
+    if (store_raise(store, 0, &identity, err) != STATUS_OK) {
         store_rollback(store);
         return error_context(err, "raising the catalog's epoch");
     }

@@ -53,6 +53,15 @@ DEFINE_CLEANUP(store_t, store_destroy)
 /* Begin this run: raise the epoch and draw an incarnation, in a commit of its own. */
 MUST_CHECK status_t store_start(store_t *store, store_identity_t *ret_identity, error_t *err);
 
+/* The identity as the catalog has it. ERROR_STORE where it has none. */
+MUST_CHECK status_t store_identity_get(store_t *store, store_identity_t *ret_identity,
+                                       error_t *err);
+
+/* Within a transaction: raise the epoch past one that somebody has seen, and draw an incarnation
+ * anew. ERROR_STORE where no epoch is left. */
+MUST_CHECK status_t store_raise(store_t *store, uint64_t above, store_identity_t *ret_identity,
+                                error_t *err);
+
 MUST_CHECK status_t store_begin(store_t *store, error_t *err);
 
 /* On disk when STATUS_OK comes back; rolled back otherwise. DISK_FULL, STORE. */

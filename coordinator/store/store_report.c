@@ -29,6 +29,29 @@ status_t store_report_insert(store_t *store, const report_row_t *report, bool *r
     return STATUS_OK;
 }
 
+status_t store_report_is_overtaken(store_t *store, const report_moment_t *moment,
+                                   bool *ret_overtaken, error_t *err) {
+    CLEANUP(query_end) query_t query = query_begin(store, STATEMENT_REPORT_OVERTAKEN, err);
+    query_ident(&query, 1, &moment->job);
+    query_ident(&query, 2, &moment->attempt);
+    query_number(&query, 3, moment->finished_us);
+    return query_next(&query, ret_overtaken);
+}
+
+status_t store_report_keep_from(store_t *store, const report_keeping_t *keeping,
+                                uint64_t *ret_number, error_t *err) {
+    CLEANUP(query_end) query_t query = query_begin(store, STATEMENT_REPORT_KEEP_FROM, err);
+    query_key(&query, 1, &keeping->agent);
+    query_ident(&query, 2, &keeping->state);
+    query_number(&query, 3, keeping->saved_us);
+    bool row = false;
+    TRY(query_next(&query, &row));
+    uint64_t number = row ? (uint64_t)query_number_at(&query, 0) : 0;
+    TRY(query_check(&query));
+    *ret_number = number;
+    return STATUS_OK;
+}
+
 status_t store_report_insert_batch(store_t *store, const report_batch_row_t *batch, error_t *err) {
     CLEANUP(query_end) query_t query = query_begin(store, STATEMENT_BATCH_INSERT, err);
     query_digest(&query, 1, &batch->digest);

@@ -30,6 +30,27 @@ typedef struct report_row {
 MUST_CHECK status_t store_report_insert(store_t *store, const report_row_t *report, bool *ret_new,
                                         error_t *err);
 
+/* Whether a later word of another attempt at the job is known. */
+typedef struct report_moment {
+    ident_t job;
+    ident_t attempt;
+    int64_t finished_us;
+} report_moment_t;
+
+MUST_CHECK status_t store_report_is_overtaken(store_t *store, const report_moment_t *moment,
+                                              bool *ret_overtaken, error_t *err);
+
+/* The first report of an agent's journal that it has to keep: of a rollout that is open, or that
+ * closed after saved_us. 0: none of those that the catalog has. */
+typedef struct report_keeping {
+    agent_key_t agent;
+    ident_t state;
+    int64_t saved_us;
+} report_keeping_t;
+
+MUST_CHECK status_t store_report_keep_from(store_t *store, const report_keeping_t *keeping,
+                                           uint64_t *ret_number, error_t *err);
+
 typedef struct report_batch_row {
     digest_t digest; /* of the payload */
     agent_key_t agent;

@@ -203,6 +203,19 @@ static void test_what_the_journal_must_hold_at_once(void **state) {
     }
 }
 
+/* What the coordinator says has to stay is not forgotten, however much of it was acknowledged. */
+static void test_what_may_be_forgotten(void **state) {
+    agent_t *agent = &((stage_t *)*state)->agent;
+    agent->acknowledged = 8;
+    assert_true(reports_forgettable(agent) == 8); /* an older coordinator says nothing */
+    agent->keep_from = 3;
+    assert_true(reports_forgettable(agent) == 2);
+    agent->keep_from = 9;
+    assert_true(reports_forgettable(agent) == 8);
+    agent->keep_from = 1;
+    assert_true(reports_forgettable(agent) == 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_good_news_waits_within_a_bound, stage_up, stage_down),
@@ -212,6 +225,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_what_was_not_sent_stays_due, stage_up, stage_down),
         cmocka_unit_test_setup_teardown(test_what_the_journal_must_hold_at_once, stage_up,
                                         stage_down),
+        cmocka_unit_test_setup_teardown(test_what_may_be_forgotten, stage_up, stage_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

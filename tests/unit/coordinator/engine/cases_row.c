@@ -44,6 +44,7 @@ static void rollout_gets(scene_t *scene, rollout_event_t what) {
 #define RESULTS                                                                                    \
     (EV(STARTED) | EV(DONE) | EV(REFUSED) | EV(FAILED) | EV(TRANSIENT) | EV(UNKNOWN) |             \
      EV(CANCELLED))
+#define RULINGS (EV(RULED_DONE) | EV(RULED_NOT) | EV(RULED_GONE))
 
 /* The events that leave a task of an open wave as it is. */
 static const uint32_t IGNORED[TASK_STATE_COUNT] = {
@@ -70,7 +71,7 @@ static uint32_t ignored_by(task_state_t state) {
     case TASK_FAILED:
     case TASK_REFUSED:
     case TASK_SKIPPED:
-        return every & ~EV(RETRIED);
+        return every & ~(EV(RETRIED) | EV(FOUND));
     case TASK_PENDING:
     case TASK_READY:
     case TASK_DISPATCHED:
@@ -81,7 +82,8 @@ static uint32_t ignored_by(task_state_t state) {
     case TASK_STATE_COUNT:
         break;
     }
-    return IGNORED[state] | (state != TASK_READY ? EV(WITHHELD) : 0U);
+    return IGNORED[state] | (state != TASK_READY ? EV(WITHHELD) : 0U) |
+           (state != TASK_UNKNOWN && state != TASK_OUTSTANDING ? RULINGS : 0U);
 }
 
 static void test_tasks_ignore(void **state) {

@@ -351,6 +351,68 @@ static void test_doubled_word(void **state) {
     }
 }
 
+/* Word of a try that was forgotten becomes the task's own, unless it is over for good. */
+static void test_found(void **state) {
+    (void)state;
+    static const struct {
+        task_event_t before; /* how the known try ended; COUNT: there was none */
+        task_state_t after;
+    } CASES[] = {{TASK_EVENT_COUNT, TASK_SUCCEEDED},       {TASK_EVENT_FAILED, TASK_SUCCEEDED},
+                 {TASK_EVENT_TRANSIENT, TASK_SUCCEEDED},   {TASK_EVENT_REFUSED, TASK_SUCCEEDED},
+                 {TASK_EVENT_NOT_NEEDED, TASK_NOT_NEEDED}, {TASK_EVENT_GONE, TASK_GONE}};
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        stage_t stage;
+        stage_open(&stage);
+        rollout_t *rollout = stage_start(&stage, &ONE);
+        const agent_key_t agent = stage_agent(1);
+        if (CASES[i].before != TASK_EVENT_COUNT) {
+            (void)stage_room(&stage, 1, 1);
+            stage_report(&stage, rollout, 0, CASES[i].before);
+        }
+        report_facts_t word = {
+            .job = rollout->tasks[0].job, .attempt = stage_id(9, 9), .event = TASK_EVENT_DONE};
+        stage_report_facts(&stage, &agent, &word);
+        assert_int_equal(stage.effects.count, 0); /* not found: nobody's word */
+        word.found = true;
+        stage_report_facts(&stage, &agent, &word);
+        assert_task(rollout, 0, CASES[i].after);
+        bool own = CASES[i].after == TASK_SUCCEEDED;
+        assert_int_equal(ident_equal(&rollout->tasks[0].attempt, &word.attempt), own);
+        stage_close(&stage);
+    }
+}
+
+/* What a person rules counts where nobody knows, and nowhere else. */
+static void test_ruled(void **state) {
+    (void)state;
+    static const struct {
+        task_event_t ruling;
+        task_state_t after;
+    } CASES[] = {{TASK_EVENT_RULED_DONE, TASK_SUCCEEDED},
+                 {TASK_EVENT_RULED_NOT, TASK_FAILED},
+                 {TASK_EVENT_RULED_GONE, TASK_GONE}};
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        stage_t stage;
+        stage_open(&stage);
+        rollout_t *rollout = stage_start(&stage, &ONE);
+        const report_facts_t ruling = {.job = rollout->tasks[0].job,
+                                       .event = CASES[i].ruling,
+                                       .notes = "alice: the disk is gone",
+                                       .has_position = true,
+                                       .position = 3};
+        stage_step(&stage, &(event_t){.kind = EVENT_RULE, .report = &ruling});
+        assert_task(rollout, 0, TASK_READY); /* nothing is in doubt */
+        (void)stage_room(&stage, 1, 1);
+        stage_report(&stage, rollout, 0, TASK_EVENT_UNKNOWN);
+        assert_task(rollout, 0, TASK_UNKNOWN);
+        stage_step(&stage, &(event_t){.kind = EVENT_RULE, .report = &ruling});
+        assert_task(rollout, 0, CASES[i].after);
+        assert_int_equal(rollout->tasks[0].position, 3);
+        assert_string_equal(rollout->tasks[0].notes, "alice: the disk is gone");
+        stage_close(&stage);
+    }
+}
+
 case_list_t cases_task(void) {
     static const struct CMUnitTest ITEMS[] = {
         cmocka_unit_test(test_transient),
@@ -367,6 +429,8 @@ case_list_t cases_task(void) {
         cmocka_unit_test(test_report_is_kept),
         cmocka_unit_test(test_foreign_word),
         cmocka_unit_test(test_doubled_word),
+        cmocka_unit_test(test_found),
+        cmocka_unit_test(test_ruled),
     };
     return (case_list_t){ITEMS, sizeof ITEMS / sizeof ITEMS[0]};
 }

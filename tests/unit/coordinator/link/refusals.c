@@ -78,62 +78,6 @@ static void test_one_agent_too_many(void **state) {
     say_hello(&world->b);
 }
 
-static void test_newer_epoch_seen_stops_dispatch(void **state) {
-    world_t *world = *state;
-    actor_dial(&world->a);
-    actor_dial(&world->b);
-    actor_dial(&world->operator);
-    say_hello(&world->b);
-    Drover__Hello hello = hello_of(&world->a);
-    hello.epoch_seen = world->identity.epoch + 1;
-    refused_as(&world->a, &hello, ERROR_FENCED);
-    assert_string_equal(ask(world, "start")->code, "");
-    say_beat(&world->b, 3, 0);
-    (void)await_message(&world->b, DROVER__KIND__KIND_COORDINATOR_BEAT, 1);
-    (void)ask(world, "refuse");
-    assert_int_equal(world->b.count[DROVER__KIND__KIND_JOBS], 0);
-}
-
-/* Each start raises the epoch: an old copy that is meant to go on is started until it is past what
- * agents have seen. */
-static void test_old_copy_that_was_started_again(void **state) {
-    world_t *world = *state;
-    const uint64_t seen = world->identity.epoch + 1;
-    const ident_t other = tenant_id(9);
-    Drover__Hello hello = hello_of(&world->a);
-    actor_dial(&world->a);
-    hello.epoch_seen = seen;
-    hello.incarnation_seen = field_of_ident(&other);
-    refused_as(&world->a, &hello, ERROR_FENCED);
-    world_stop(world);
-    world_start(world); /* at the epoch that was seen, and not that run */
-    actor_dial(&world->b);
-    hello = hello_of(&world->b);
-    hello.epoch_seen = seen;
-    hello.incarnation_seen = field_of_ident(&other);
-    refused_as(&world->b, &hello, ERROR_FENCED);
-    world_stop(world);
-    world_start(world);
-    actor_hang_up(&world->b);
-    actor_dial(&world->b);
-    size_t before = world->b.count[DROVER__KIND__KIND_WELCOME];
-    hello = hello_of(&world->b);
-    hello.epoch_seen = seen;
-    hello.incarnation_seen = field_of_ident(&other);
-    actor_send(&world->b, DROVER__KIND__KIND_HELLO, &hello.base);
-    (void)await_message(&world->b, DROVER__KIND__KIND_WELCOME, before + 1);
-}
-
-static void test_copy_of_the_same_epoch(void **state) {
-    world_t *world = *state;
-    actor_dial(&world->a);
-    Drover__Hello hello = hello_of(&world->a);
-    ident_t other = tenant_id(9);
-    hello.epoch_seen = world->identity.epoch;
-    hello.incarnation_seen = field_of_ident(&other);
-    refused_as(&world->a, &hello, ERROR_FENCED);
-}
-
 static void test_own_run_is_no_copy(void **state) {
     world_t *world = *state;
     actor_dial(&world->a);
@@ -317,9 +261,6 @@ int main(void) {
         TEST(test_clock_of_nonsense),
         TEST(test_anothers_name),
         TEST(test_one_agent_too_many),
-        TEST(test_newer_epoch_seen_stops_dispatch),
-        TEST(test_old_copy_that_was_started_again),
-        TEST(test_copy_of_the_same_epoch),
         TEST(test_own_run_is_no_copy),
         TEST(test_journal_that_went_back),
         TEST(test_messages_of_a_key_that_left_are_told),
