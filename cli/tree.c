@@ -389,6 +389,13 @@ static const command_t COORDINATOR_COMMANDS[] = {
      .text = "Agents keep their reports until the rollout is closed and the catalog copied since, so that a restored\ncopy can be filled again from them. Where nobody ever says so, for 30 days after the close."},
 };
 
+static const char *const RULINGS[] = {"applied", "not-applied", "gone", NULL};
+static const command_flag_t RESOLVE_FLAGS[] = {
+    {.name = "rollout", .kind = FLAG_TEXT, .value = "ROLLOUT", .required = true, .help = "in which its outcome is in doubt"},
+    {.name = "as", .kind = FLAG_CHOICE, .value = "OUTCOME", .choices = RULINGS, .required = true, .help = "applied, not-applied or gone"},
+    {.name = "reason", .letter = 'm', .kind = FLAG_TEXT, .value = "TEXT", .required = true, .help = "how you know, for the audit log"}};
+static const command_example_t RESOLVE_EXAMPLES[] = {{"drover resolve acme --rollout 1f3a --as gone --reason \"host burnt down, ticket 4711\"", "Settle a tenant whose database will not come back"}};
+
 static const command_argument_t DOC_ARGUMENT[] = {{.name = "WHAT", .help = "cli, completion or rules"}};
 
 static const command_t COMMANDS[] = {
@@ -410,6 +417,8 @@ static const command_t COMMANDS[] = {
     {.name = "agents", .summary = "list agents; invite, accept and revoke them", COMMAND_CHILDREN(AGENT_COMMANDS), .run = handle_agents},
     {.name = "clusters", .summary = "list clusters", .run = handle_clusters},
     {.name = "history", .summary = "show what ran in a tenant, when, by whose order", COMMAND_ARGUMENTS(TENANT_ARGUMENT), COMMAND_FLAGS(HISTORY_FLAGS), .run = handle_history},
+    {.name = "resolve", .summary = "rule on an outcome that nobody can read any more", COMMAND_ARGUMENTS(TENANT_ARGUMENT), COMMAND_FLAGS(RESOLVE_FLAGS), COMMAND_EXAMPLES(RESOLVE_EXAMPLES), .run = handle_resolve,
+     .text = "For a task that is unknown or outstanding while its agent or its database is gone for good. Shows what\nthe ledger last said and what the ruling means, and asks first. Refused where an agent can still read\nthe ledger. Should the agent come back after all, what it reports outweighs not-applied, and is told in\nthe audit log in every case."},
     {.name = "backup", .summary = "make, check and use backups", COMMAND_CHILDREN(BACKUP_COMMANDS)},
     {.name = "audit", .summary = "read, export and verify the audit log", COMMAND_CHILDREN(AUDIT_COMMANDS)},
     {.name = "version", .summary = "print the version", .run = handle_version},

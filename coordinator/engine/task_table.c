@@ -138,7 +138,7 @@ static const table_row_t ROWS[] = {
     {30, AT(READY), ON(WITHHELD), 0, 0, TASK_PENDING, {0},
      "kept back: its wave waits for another ticket"},
     {34, EVERY & ~REACHED, ON(FOUND), 0, 0, TASK_RUNNING, {TASK_DO_CLEAR},
-     "its agent's kept reports tell of a try that the catalog, which went back in time, had forgotten"},
+     "its agent reports on a try that the catalog had forgotten, or that a person had ruled on"},
     {31, IN_DOUBT, ON(RULED_DONE), 0, 0, TASK_SUCCEEDED, {0},
      "an operator ruled that it was applied; nobody could read it"},
     {32, IN_DOUBT, ON(RULED_NOT), 0, 0, TASK_FAILED, {0},

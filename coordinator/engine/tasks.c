@@ -219,7 +219,9 @@ void tasks_report(engine_t *engine, run_t *run, uint32_t ordinal, const event_t 
     task_t *task = &run->rollout->tasks[ordinal];
     bool current = ident_equal(&task->attempt, &report->attempt) &&
                    memcmp(&task->agent, &event->agent, sizeof task->agent) == 0;
-    if (!current && report->found) {
+    /* a word that comes after all outweighs a person's ruling that nothing was applied */
+    bool ruled = task->state == TASK_FAILED && task->error_code == ERROR_OUTCOME_RULED;
+    if (current ? ruled : report->found) {
         take_found(engine, run, ordinal, event, effects);
         current = ident_equal(&task->attempt, &report->attempt);
     }

@@ -329,11 +329,36 @@ static void note_heard(session_t *session, const taken_t *taken) {
     }
 }
 
+/* Evidence after all, of what a person had ruled on: whatever it says, it is told. */
+static status_t write_evidence(hub_t *self, const session_t *session, const taken_t *taken,
+                               error_t *err) {
+    const task_t *task = engine_task(self->engine, &taken->job);
+    const Drover__ApplicationSeen *state = taken->report->state;
+    char detail[512];
+    if (!taken->report->final || task->error_code != ERROR_OUTCOME_RULED) {
+        return STATUS_OK;
+    }
+    (void)snprintf(detail, sizeof detail,
+                   "tenant '%.128s' was ruled %s by a person; its agent now reports on it%s%.64s",
+                   task->tenant_name, TASK_MACHINE.states[task->state],
+                   state != NULL ? ": it stands at " : "", state != NULL ? state->version : "");
+    log_warning("evidence after a ruling", "agent", session->name, "reason", detail);
+    audit_row_t row = {.actor = session->name,
+                       .origin = "report",
+                       .action = "task.evidence",
+                       .rollout = taken->rollout,
+                       .tenant = taken->tenant,
+                       .result = taken->code != ERROR_NONE ? error_code_text(taken->code) : "ok",
+                       .detail = detail};
+    return hub_audit(self, &row, err);
+}
+
 static status_t apply(hub_t *self, session_t *session, const taken_t *taken, const char *address,
                       error_t *err) {
     TRY(write_state(self, session, taken, err));
     TRY(write_recovery(self, session, taken, err));
     TRY(write_audit(self, session, taken, address, err));
+    TRY(write_evidence(self, session, taken, err));
     if (taken->report->outcome == DROVER__OUTCOME__OUTCOME_GONE && taken->report->final) {
         TRY(store_tenant_set_gone(self->options.store, &taken->tenant, self->now_us, err));
     }

@@ -63,6 +63,7 @@ typedef enum names_evidence {
     NAMES_EVIDENCE_NONE,      /* it does not, or not yet */
     NAMES_EVIDENCE_VERIFIED,  /* its agent was there and found it so */
     NAMES_EVIDENCE_INVENTORY, /* an older reading: nobody looked since */
+    NAMES_EVIDENCE_RULED,     /* a person said so, where nobody could look */
     NAMES_EVIDENCE_COUNT
 } names_evidence_t;
 names_evidence_t names_evidence(const rollout_t *rollout, const task_t *task);

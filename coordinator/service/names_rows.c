@@ -165,6 +165,9 @@ names_evidence_t names_evidence(const rollout_t *rollout, const task_t *task) {
     if (!there || !moves_tenants(rollout)) {
         return NAMES_EVIDENCE_NONE;
     }
+    if (task->error_code == ERROR_OUTCOME_RULED) {
+        return NAMES_EVIDENCE_RULED;
+    }
     return task->attempts > 0 ? NAMES_EVIDENCE_VERIFIED : NAMES_EVIDENCE_INVENTORY;
 }
 
@@ -173,11 +176,13 @@ static void add_evidence(const rollout_t *rollout, const task_t *task, row_t *ro
         [NAMES_EVIDENCE_NONE] = "",
         [NAMES_EVIDENCE_VERIFIED] = "verified",
         [NAMES_EVIDENCE_INVENTORY] = "inventory",
+        [NAMES_EVIDENCE_RULED] = "ruled",
     };
     names_evidence_t evidence = names_evidence(rollout, task);
     row_text(row, "evidence", WORDS[evidence]);
     row_time(row, "evidence_at",
-             evidence == NAMES_EVIDENCE_VERIFIED    ? task->finished_us
+             evidence == NAMES_EVIDENCE_VERIFIED || evidence == NAMES_EVIDENCE_RULED
+                 ? task->finished_us
              : evidence == NAMES_EVIDENCE_INVENTORY ? task->observed_us
                                                     : 0);
 }

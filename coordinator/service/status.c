@@ -275,6 +275,7 @@ static void write_evidence(call_t *call, const sums_t *sums) {
     row_t row = row_new();
     row_number(&row, "verified", sums->by_evidence[NAMES_EVIDENCE_VERIFIED]);
     row_number(&row, "inventory", sums->by_evidence[NAMES_EVIDENCE_INVENTORY]);
+    row_number(&row, "ruled", sums->by_evidence[NAMES_EVIDENCE_RULED]);
     row_time(&row, "oldest", sums->oldest_us);
     row_number(&row, "age_us", sums->oldest_us != 0 ? call->question->now_us - sums->oldest_us : 0);
     row_take(&call->document, "evidence", &row);

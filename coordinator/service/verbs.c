@@ -38,6 +38,8 @@ const verb_t VERBS[] = {
     {"rollout.resume", true, ORDERS, "rollout reason approval", verbs_rollout_resume},
     {"rollout.stop", true, BACK, "rollout reason order", verbs_rollout_stop},
     {"rollout.retry", true, ORDERS, "rollout tenants reason", verbs_rollout_retry},
+    {"task.show", false, MAY_ANY, "tenant rollout", verbs_task_show},
+    {"task.resolve", true, ORDERS | MAY(ADMIN), "tenant rollout as reason", verbs_task_resolve},
     {"rollback.plan", false, MAY_ANY, "rollout select to application bundle method sql",
      verbs_rollback_plan},
     {"rollback.start", true, BACK,

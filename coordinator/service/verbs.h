@@ -41,6 +41,10 @@ MUST_CHECK status_t verbs_refill_permits(call_t *call, error_t *err);
 /* "recovering": since when, why and how many agents are missing; null where it is not. */
 MUST_CHECK status_t verbs_refill_banner(call_t *call, error_t *err);
 
+/* verbs_resolve.c: what only a person can decide */
+MUST_CHECK status_t verbs_task_show(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_task_resolve(call_t *call, error_t *err);
+
 /* verbs_past.c */
 MUST_CHECK status_t verbs_history(call_t *call, error_t *err);
 MUST_CHECK status_t verbs_audit_list(call_t *call, error_t *err);
