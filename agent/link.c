@@ -23,7 +23,8 @@ enum {
     SILENT_LEAST_S = 10,
     SILENT_AGAIN_S = 600,
     ESTRANGED_TEXT_BYTES = 320,
-    INVENTORY_PART = 500
+    INVENTORY_PART = 500,
+    LEFTOVERS_TOLD = 512
 };
 
 /* Seal and send an unsigned message. What cannot be sent is sent again by whoever wanted it. */
@@ -41,9 +42,12 @@ static void send_message(agent_t *agent, Drover__Kind kind, const ProtobufCMessa
 /* Clusters as the wire has them; the texts are borrowed from the inventory. */
 static size_t fill_clusters(agent_t *agent, Drover__ClusterSeen *seen,
                             Drover__ClusterSeen **pointers) {
+    size_t left = 0; /* of all clusters: the message has a bound */
     for (size_t i = 0; i < agent->cluster_count; i++) {
         drover__cluster_seen__init(&seen[i]);
         inventory_cluster_seen(agent->inventory, i, &seen[i]);
+        left += seen[i].n_leftovers;
+        seen[i].n_leftovers = left <= LEFTOVERS_TOLD ? seen[i].n_leftovers : 0;
         pointers[i] = &seen[i];
     }
     return agent->cluster_count;

@@ -42,6 +42,7 @@ status_t handle_coordinator_recovery(const command_input_t *input, error_t *err)
 status_t handle_coordinator_recovered(const command_input_t *input, error_t *err);
 status_t handle_coordinator_saved(const command_input_t *input, error_t *err);
 status_t handle_resolve(const command_input_t *input, error_t *err);
+status_t handle_doctor(const command_input_t *input, error_t *err);
 status_t handle_bundle_list(const command_input_t *input, error_t *err);
 status_t handle_bundle_push(const command_input_t *input, error_t *err);
 status_t handle_rollout_plan(const command_input_t *input, error_t *err);

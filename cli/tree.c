@@ -416,6 +416,8 @@ static const command_t COMMANDS[] = {
     {.name = "tenant", .summary = "look at one tenant", COMMAND_CHILDREN(TENANT_COMMANDS)},
     {.name = "agents", .summary = "list agents; invite, accept and revoke them", COMMAND_CHILDREN(AGENT_COMMANDS), .run = handle_agents},
     {.name = "clusters", .summary = "list clusters", .run = handle_clusters},
+    {.name = "doctor", .summary = "look for what was left behind, and say how to mend it", .run = handle_doctor,
+     .text = "Changes nothing. Agents look while no job runs in a cluster: what they say is as old as their last\nreading. Ends with exit code 1 where anything was found."},
     {.name = "history", .summary = "show what ran in a tenant, when, by whose order", COMMAND_ARGUMENTS(TENANT_ARGUMENT), COMMAND_FLAGS(HISTORY_FLAGS), .run = handle_history},
     {.name = "resolve", .summary = "rule on an outcome that nobody can read any more", COMMAND_ARGUMENTS(TENANT_ARGUMENT), COMMAND_FLAGS(RESOLVE_FLAGS), COMMAND_EXAMPLES(RESOLVE_EXAMPLES), .run = handle_resolve,
      .text = "For a task that is unknown or outstanding while its agent or its database is gone for good. Shows what\nthe ledger last said and what the ruling means, and asks first. Refused where an agent can still read\nthe ledger. Should the agent come back after all, what it reports outweighs not-applied, and is told in\nthe audit log in every case."},

@@ -127,6 +127,7 @@ void inventory_destroy(inventory_t **inventory_p) {
         free(inventory->sites[i].listed);
         free(inventory->sites[i].missed);
         free(inventory->sites[i].conninfo);
+        free(inventory->sites[i].left);
     }
     free(inventory->sites);
     free(inventory->sessions);

@@ -119,6 +119,8 @@ typedef struct inventory_application {
     digest_t logical;
 } inventory_application_t;
 
+typedef struct leftovers leftovers_t; /* inventory_left.c */
+
 typedef struct inventory_tenant {
     size_t cluster; /* index */
     uint64_t system_identifier;
@@ -138,6 +140,7 @@ typedef struct inventory_tenant {
     size_t application_count;
     error_code_t problem_code; /* what sets it aside; ERROR_NONE: nothing */
     char *problem;             /* NULL: nothing */
+    leftovers_t *left;         /* behind by an earlier run; NULL: nothing */
 } inventory_tenant_t;
 
 /* The tenant in this database, or NULL. Borrowed until the next call. */

@@ -26,6 +26,7 @@ static void entry_free(entry_t *entry) {
     if (entry != NULL) {
         free(entry->seen.applications);
         free(entry->seen.problem);
+        free(entry->seen.left);
         free(entry);
     }
 }

@@ -8,6 +8,7 @@
  *     inventory_cache.c    entries: changed, due, departed
  *     inventory_find.c     entries found, and told what a job left
  *     inventory_tell.c     entries as messages
+ *     inventory_left.c     what was left behind
  *
  * An entry lives until it has departed, that was told, and neither a session nor a reading points
  * to it.
@@ -16,6 +17,7 @@
 #define DROVER_AGENT_INVENTORY_INTERNAL_H
 
 #include "agent/inventory/inventory.h"
+#include "common/wire/bounds.h"
 
 enum { STALE_REFRESHES = 10 }; /* what is older is read again */
 
@@ -56,6 +58,7 @@ typedef struct site {
     int64_t probe_due_us;
     int64_t probe_floor_us; /* not sooner, whoever asks */
     int64_t next_due_us;    /* no entry is due sooner */
+    leftovers_t *left;      /* behind in the cluster; NULL: nothing */
     size_t cursor;          /* where the search for a due entry goes on */
 } site_t;
 
@@ -108,6 +111,19 @@ void probe_start(inventory_session_t *session);
 /* ---- inventory_read.c ---- */
 
 void read_start(inventory_session_t *session);
+
+/* ---- inventory_left.c ---- */
+
+enum { LEFTOVERS_MOST = WIRE_LEFTOVERS };
+
+/* Append the question to another one. */
+void leftovers_sql_cluster(buffer_t *sql);
+/* The whole question. */
+void leftovers_sql_tenant(buffer_t *sql, bool has_ledger);
+/* Take an answer in place of what was known; whether it is another one. */
+bool leftovers_take(leftovers_t **left_p, const PGresult *result);
+/* As messages, borrowed until the next take. */
+size_t leftovers_list(const leftovers_t *left, Drover__Leftover ***ret_list);
 
 /* ---- inventory_list.c ---- */
 

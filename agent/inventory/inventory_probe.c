@@ -108,7 +108,7 @@ static status_t take_answer(inventory_session_t *session, const connection_answe
     identity_t *identity = &session->identity;
     inventory_cluster_t was = site->seen;
     TRY(identity_read(answer->results, answer->count < 1 ? 0 : 1, identity, err));
-    if (answer->count != 2 || PQresultStatus(answer->results[1]) != PGRES_TUPLES_OK) {
+    if (answer->count < 2 || PQresultStatus(answer->results[1]) != PGRES_TUPLES_OK) {
         return error_set(err, ERROR_DB_SQL, "the list of databases is incomplete");
     }
     status_t status = read_listing(answer->results[1], identity, &listing, err);
@@ -120,6 +120,9 @@ static status_t take_answer(inventory_session_t *session, const connection_answe
         site->probed = false;
     }
     *ret_news = take_cluster(site, identity);
+    if (answer->count > 2 && !site->busy && leftovers_take(&site->left, answer->results[2])) {
+        *ret_news = true;
+    }
     if (!site->seen.writable) {
         return STATUS_OK;
     }
@@ -172,6 +175,9 @@ static void on_connected(connection_t *c, connection_answer_t *answer, void *con
     session->observed_us = session->inventory->now.wall_us;
     identity_sql(&sql, &(identity_ask_t){0});
     buffer_text(&sql, SQL_DATABASES);
+    if (!session->site->busy) {
+        leftovers_sql_cluster(&sql);
+    }
     session_ask(session, &sql, on_answer);
 }
 

@@ -144,6 +144,16 @@ static status_t take(inventory_session_t *session, error_t *err) {
     return STATUS_OK;
 }
 
+static void on_leftovers(connection_t *c, connection_answer_t *answer, void *context);
+
+/* What was left behind is asked last, where no job is at work: an answer that does not come is not
+ * missed. */
+static void look_behind(inventory_session_t *session) {
+    CLEANUP(buffer_free) buffer_t sql = {0};
+    leftovers_sql_tenant(&sql, session->entry->has_ledger);
+    session_ask(session, &sql, on_leftovers);
+}
+
 static void read_succeeded(inventory_session_t *session) {
     inventory_t *inventory = session->inventory;
     site_t *site = session->site;
@@ -170,9 +180,24 @@ static void read_succeeded(inventory_session_t *session) {
     bool fine = judge(session, &err) == STATUS_OK;
     sqlstate_redact(&err);
     (void)cache_set_problem(inventory, entry, fine ? NULL : &err);
-    session_close(session);
     cache_due_in(inventory, site, entry, fine ? STALE_REFRESHES * refresh_us : refresh_us);
     cache_changed(inventory, entry);
+    if (site->busy) {
+        session_close(session);
+    } else {
+        look_behind(session);
+    }
+}
+
+static void on_leftovers(connection_t *c, connection_answer_t *answer, void *context) {
+    (void)c;
+    inventory_session_t *session = context;
+    bool there = !answer->lost && answer->error.code == ERROR_NONE && answer->count == 1;
+    if (there && !session->site->busy &&
+        leftovers_take(&session->entry->seen.left, answer->results[0])) {
+        cache_changed(session->inventory, session->entry);
+    }
+    session_close(session);
 }
 
 /* ---- questions ---- */

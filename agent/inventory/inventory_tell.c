@@ -11,6 +11,7 @@ enum {
     TENANT_FIELDS = 18, /* at most, but for the repeated ones */
     LABEL_FIELDS = 3,
     APPLICATION_FIELDS = 9,
+    LEFTOVER_FIELDS = 4,
 };
 
 /* Memory of one part, given back as a whole. */
@@ -42,6 +43,7 @@ void inventory_cluster_seen(const inventory_t *inventory, size_t index,
     ret_seen->timeline = cluster->timeline;
     ret_seen->parallel = cluster->parallel;
     ret_seen->problem = field_of_text(cluster->problem);
+    ret_seen->n_leftovers = leftovers_list(inventory->sites[index].left, &ret_seen->leftovers);
 }
 
 /* ---- what is worth telling ---- */
@@ -256,6 +258,7 @@ static status_t fill(inventory_reading_t *reading, const inventory_tenant_t *see
         message->fence_epoch = (uint64_t)seen->fence.epoch;
         message->fence_incarnation = field_of_ident(&seen->fence.incarnation);
     }
+    message->n_leftovers = leftovers_list(seen->left, &message->leftovers);
     TRY(fill_labels(reading, seen, message, err));
     return fill_applications(reading, seen, message, err);
 }
@@ -280,7 +283,8 @@ status_t inventory_reading_part(inventory_reading_t *reading, size_t most,
         TRY(fill(reading, &entry->seen, tenant, err));
         bytes += drover__tenant_seen__get_packed_size(tenant) + 8; /* tag and length */
         fields += TENANT_FIELDS + LABEL_FIELDS * tenant->n_labels +
-                  APPLICATION_FIELDS * tenant->n_applications;
+                  APPLICATION_FIELDS * tenant->n_applications +
+                  LEFTOVER_FIELDS * tenant->n_leftovers;
         if (part.count > 0 && (bytes > PART_BYTES || fields > PART_FIELDS)) {
             break;
         }

@@ -22,6 +22,7 @@ enum {
     WIRE_ATTEMPTS = 4096,          /* in a hello, a welcome or a cancel */
     WIRE_TENANTS = 1000,           /* in one part of an inventory */
     WIRE_APPLICATIONS = 32,        /* of one tenant */
+    WIRE_LEFTOVERS = 16,           /* of one tenant, and of one cluster */
     WIRE_REPORTS = 256,            /* in one batch */
     WIRE_CONTEXTS = 8,             /* of one failure */
     WIRE_NOTES = 64,               /* of one report */

@@ -15,7 +15,9 @@
 _Static_assert((int)SCAN_KEY_BYTES == (int)CURVE_BYTES, "keys on the wire are CURVE keys");
 
 // clang-format off
-static const scan_rule_t cluster_seen[] = {NAME_NEEDED("name"), END};
+static const scan_rule_t leftover[] = {NAME_NEEDED("kind"), NAME("name"), END};
+static const scan_rule_t cluster_seen[] = {
+    NAME_NEEDED("name"), MANY("leftovers", WIRE_LEFTOVERS), END};
 static const scan_rule_t job_in_hand[] = {IDENT_NEEDED("job"), IDENT_NEEDED("attempt"), END};
 static const scan_rule_t hello[] = {
     NEEDED("protocol_min"), NEEDED("protocol_max"), NAME("software"), NAME_NEEDED("agent"),
@@ -31,7 +33,7 @@ static const scan_rule_t label[] = {
 static const scan_rule_t tenant_seen[] = {
     IDENT("tenant"), NAME_NEEDED("name"), NAME("database"), NAME("schema"),
     MANY("labels", LIMIT_LABELS), MANY("applications", WIRE_APPLICATIONS), NAME("problem_code"),
-    IDENT("fence_incarnation"), END};
+    IDENT("fence_incarnation"), MANY("leftovers", WIRE_LEFTOVERS), END};
 static const scan_rule_t inventory[] = {
     IDENT_NEEDED("snapshot"), MANY("tenants", WIRE_TENANTS), END};
 static const scan_rule_t failure[] = {
@@ -85,7 +87,7 @@ static const scan_rule_t bundle_put[] = {
 #define MESSAGE(name) {.descriptor = &drover__##name##__descriptor, .rules = name}
 
 static const scan_message_t messages[] = {
-    MESSAGE(cluster_seen), MESSAGE(job_in_hand), MESSAGE(hello), MESSAGE(agent_beat),
+    MESSAGE(leftover), MESSAGE(cluster_seen), MESSAGE(job_in_hand), MESSAGE(hello), MESSAGE(agent_beat),
     MESSAGE(application_seen), MESSAGE(label), MESSAGE(tenant_seen), MESSAGE(inventory),
     MESSAGE(failure), MESSAGE(recovery_point), MESSAGE(report), MESSAGE(reports),
     MESSAGE(bundle_want), MESSAGE(goodbye), MESSAGE(lease), MESSAGE(welcome),

@@ -141,6 +141,9 @@ static status_t see_cluster(hub_t *self, session_t *session, const Drover__Clust
                                  .standby = !seen->writable && *seen->problem == '\0',
                                  .parallel = seen->parallel};
     TRY(session_see(session, &cluster, err));
+    leftover_place_t place = {.system_identifier = seen->system_identifier,
+                              .seen_us = self->now_us};
+    leftovers_put(&session->left, &place, seen->leftovers, seen->n_leftovers);
     event_t event = hub_event(self, EVENT_SEEN, &session->key);
     event.cluster = cluster.system_identifier;
     event.writable = cluster.writable;
@@ -325,6 +328,7 @@ static void begin_session(hub_t *self, session_t *session, const listener_messag
     session->capacity = 0;
     session->settled = false;
     session->cluster_count = 0;
+    leftovers_free(&session->left); /* it tells all of it again */
     session->snapshot = (ident_t){{0}};
     session->keep_boot_us = 0;
 }

@@ -40,7 +40,7 @@ static status_t tell_change(hub_t *self, const session_t *session, const tenant_
     return hub_audit(self, &row, err);
 }
 
-static status_t put_tenant(hub_t *self, const session_t *session, const Drover__TenantSeen *seen,
+static status_t put_tenant(hub_t *self, session_t *session, const Drover__TenantSeen *seen,
                            error_t *err) {
     label_row_t labels[LIMIT_LABELS];
     application_row_t applications[WIRE_APPLICATIONS];
@@ -77,6 +77,9 @@ static status_t put_tenant(hub_t *self, const session_t *session, const Drover__
         return STATUS_OK;
     }
     TRY(refill_fence(self, session, seen, err));
+    leftover_place_t place = {
+        .system_identifier = row.system_identifier, .tenant = row.id, .seen_us = observed_us};
+    leftovers_put(&session->left, &place, seen->leftovers, seen->gone ? 0 : seen->n_leftovers);
     tenant_change_t change = {0};
     TRY(store_tenant_put(self->options.store, &row, &change, err));
     return tell_change(self, session, &row, &change, err);

@@ -75,12 +75,41 @@ static bool sees_standby(void *context, uint64_t system_identifier) {
     return false;
 }
 
+/* Whoever does not hold a cluster takes the holder's sessions for somebody's who is gone. */
+typedef struct teller {
+    const hub_t *hub;
+    agent_key_t agent;
+    service_leftover_fn *fn;
+    void *context;
+} teller_t;
+
+static void tell_leftover(void *context, const service_leftover_t *leftover) {
+    const teller_t *teller = context;
+    agent_key_t holder;
+    bool holds = engine_holder(teller->hub->engine, leftover->system_identifier, &holder) &&
+                 memcmp(&holder, &teller->agent, sizeof holder) == 0;
+    if (holds) {
+        teller->fn(teller->context, leftover);
+    }
+}
+
+static void each_leftover(void *context, service_leftover_fn *fn, void *fn_context) {
+    const hub_t *self = context;
+    for (const session_t *session = self->sessions; session != NULL; session = session->hh.next) {
+        teller_t teller = {
+            .hub = self, .agent = session_agent(&session->key), .fn = fn, .context = fn_context};
+        leftovers_each(session->left, tell_leftover, &teller);
+    }
+}
+
 static status_t ask(hub_t *self, const listener_message_t *from, const envelope_t *envelope,
                     const Drover__Question *question, error_t *err) {
     char key[2 * SIGN_PUBLIC_BYTES + 1];
     char signature[2 * SIGN_SIGNATURE_BYTES + 1];
-    const service_presence_t presence = {
-        .context = self, .agent = agent_presence, .standby = sees_standby};
+    const service_presence_t presence = {.context = self,
+                                         .agent = agent_presence,
+                                         .standby = sees_standby,
+                                         .leftovers = each_leftover};
     service_question_t asked = {
         .verb = question->verb,
         .arguments = question->arguments,

@@ -54,6 +54,7 @@ void session_free_all(session_t **table) {
     HASH_ITER(hh, head, session, next) {
         HASH_DEL(head, session);
         session_clear_attempts(session);
+        leftovers_free(&session->left);
         free(session->in_hand);
         free(session->clusters);
         free(session);

@@ -9,6 +9,7 @@
 
 #include "common/wire/curve.h"
 #include "coordinator/engine/model.h"
+#include "coordinator/link/leftovers.h"
 
 #define uthash_fatal(message) abort()
 #include <uthash.h>
@@ -61,8 +62,9 @@ typedef struct session {
     bool tell_leases; /* a lease of it changed: send a beat after the commit */
     session_cluster_t *clusters;
     uint32_t cluster_count;
-    ident_t snapshot;   /* inventory that is coming in */
-    uint32_t next_part; /* that follows in it */
+    leftover_list_t *left; /* behind, as it found */
+    ident_t snapshot;      /* inventory that is coming in */
+    uint32_t next_part;    /* that follows in it */
     bool snapshot_whole;
     session_attempt_t *attempts; /* by attempt */
     UT_hash_handle hh;           /* by key */

@@ -31,6 +31,18 @@ typedef struct service_options {
     int64_t inventory_late_us; /* inventory older than this is marked late; 0: 15 minutes */
 } service_options_t;
 
+/* Something that was left behind, as an agent found it. Texts are borrowed for the call. */
+typedef struct service_leftover {
+    uint64_t system_identifier;
+    ident_t tenant; /* null: of the cluster */
+    int64_t seen_us;
+    const char *kind; /* Leftover.kind of the wire */
+    const char *name;
+    const char *detail;
+} service_leftover_t;
+
+typedef void service_leftover_fn(void *context, const service_leftover_t *leftover);
+
 /* What the conversation knows of agents and the catalog does not. Texts are borrowed. */
 typedef struct service_presence {
     void *context;
@@ -38,6 +50,9 @@ typedef struct service_presence {
     bool (*agent)(void *context, const agent_key_t *agent, const char **ret_problem);
     /* Whether a connected agent sees the cluster as a standby. */
     bool (*standby)(void *context, uint64_t system_identifier);
+    /* Everything that agents found left behind; sessions of a cluster from its holder alone. NULL:
+     * nothing is known. */
+    void (*leftovers)(void *context, service_leftover_fn *fn, void *fn_context);
 } service_presence_t;
 
 /* All borrowed for the call. */

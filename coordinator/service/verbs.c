@@ -70,6 +70,7 @@ const verb_t VERBS[] = {
     {"standing.approve", true, ORDERS, "standing order", verbs_standing_approve},
     {"standing.resume", true, ORDERS, "standing reason", verbs_standing_resume},
     {"standing.end", true, BACK, "standing reason order", verbs_standing_end},
+    {"fleet.doctor", false, MAY_ANY, "", verbs_fleet_doctor},
     {"fleet.hold", true, BACK, "order", verbs_fleet_hold},
     {"fleet.release", true, ORDERS, "order", verbs_fleet_release},
     {"trust.publish", true, MAY_ANY, "document", verbs_trust_publish},

@@ -45,6 +45,9 @@ MUST_CHECK status_t verbs_refill_banner(call_t *call, error_t *err);
 MUST_CHECK status_t verbs_task_show(call_t *call, error_t *err);
 MUST_CHECK status_t verbs_task_resolve(call_t *call, error_t *err);
 
+/* verbs_doctor.c: what was left behind, and what is not as it should be */
+MUST_CHECK status_t verbs_fleet_doctor(call_t *call, error_t *err);
+
 /* verbs_past.c */
 MUST_CHECK status_t verbs_history(call_t *call, error_t *err);
 MUST_CHECK status_t verbs_audit_list(call_t *call, error_t *err);
