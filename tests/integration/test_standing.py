@@ -109,7 +109,7 @@ def test_those_of_today_are_moved(fleet):
     row = listed(fleet)["shops"]
     assert row["sweeps"] >= 1 and row["target_version"] == "V010"
     again = start(fleet, "shops", "all")
-    assert again.code == 1 and "DRV-2560" in again.err, again
+    assert again.code == 1 and "DRV-6034" in again.err, again
 
 
 def test_those_to_come_are_moved_and_no_others(fleet, postgres):
@@ -151,7 +151,7 @@ def test_a_sweep_that_fails_stops_the_others(fleet, postgres):
     sweep = row["command"].split("'")[1]
     assert row["command"] == f"drover rollout resume '{sweep}'" and "is paused" in row["reason"]
     stopped = fleet.drover("rollout", "stop", sweep, "--yes")
-    assert stopped.code == 0 and "DRV-2560" not in stopped.out, stopped
+    assert stopped.code == 0 and "DRV-6034" not in stopped.out, stopped
     assert "'drover standing end' stops it" in stopped.err, stopped
     rollouts.follow(fleet, sweep)
     row = listed(fleet)["shops"]
@@ -189,7 +189,7 @@ def test_once_ended_nothing_starts(fleet, postgres):
     await_version(fleet, "shop_late")  # the sweeps went by
     assert versions(fleet)["shop_7"] == ""
     again = fleet.drover("standing", "resume", "shops")
-    assert again.code == 1 and "DRV-2560" in again.err, again
+    assert again.code == 1 and "DRV-6034" in again.err, again
 
 
 def test_the_past_is_proved(fleet):
