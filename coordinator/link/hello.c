@@ -44,6 +44,26 @@ static status_t check_clock(const hub_t *self, const Drover__Hello *hello, error
     return STATUS_OK;
 }
 
+/* Marks that no run of ours can have left are nobody's to go by: an agent that was broken into must
+ * not use up the epochs, nor the numbers of its reports. */
+static status_t check_marks(const hub_t *self, const Drover__Hello *hello, error_t *err) {
+    uint64_t epoch = self->options.identity.epoch;
+    if (!refill_is_plausible(self, hello->epoch_seen)) {
+        return error_set(err, ERROR_FENCED,
+                         "the agent claims to have seen epoch %" PRIu64
+                         ", this catalog is at %" PRIu64 ": no run of it was ever so late",
+                         hello->epoch_seen, epoch);
+    }
+    if (hello->acknowledged_seen > hello->last_report ||
+        (hello->first_report != 0 && hello->first_report - 1 > hello->last_report)) {
+        return error_set(err, ERROR_WIRE_INVALID,
+                         "the hello's marks contradict each other: reports from %" PRIu64
+                         " to %" PRIu64 ", acknowledged up to %" PRIu64,
+                         hello->first_report, hello->last_report, hello->acknowledged_seen);
+    }
+    return STATUS_OK;
+}
+
 /* One agent too many. Sessions outlive their connections, so that only those online count; where
  * even all of them are few enough nobody has to be counted. 0 is no bound. */
 static status_t check_agents(const hub_t *self, const listener_message_t *from, error_t *err) {
@@ -72,6 +92,7 @@ static status_t check_hello(hub_t *self, const listener_message_t *from, const D
                          "the key is enrolled as '%s', the agent calls itself '%s'",
                          from->peer->name, hello->agent);
     }
+    TRY(check_marks(self, hello, err));
     return check_agents(self, from, err);
 }
 

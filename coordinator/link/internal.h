@@ -96,6 +96,8 @@ MUST_CHECK status_t hello_settle(hub_t *self, session_t *session, error_t *err);
 void hello_tell_leases(hub_t *self, session_t *session);
 
 /* refill.c: a catalog that went back in time is filled again from agents' kept reports */
+/* Whether some run of this catalog may have had the epoch: each start raises it by one. */
+bool refill_is_plausible(const hub_t *self, uint64_t epoch);
 /* How the catalog stands, at the start and after what was given up. */
 MUST_CHECK status_t refill_load(hub_t *self, error_t *err);
 /* An agent said hello, and is written: whether it knows more than the catalog; *known as it is to

@@ -25,7 +25,10 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WORDS_BYTES = 512 };
+enum {
+    WORDS_BYTES = 512,
+    STARTS_MOST = 1000000 /* of a coordinator, between a copy's making and its return */
+};
 
 /* ------------------------------------------------------------------ how it stands */
 
@@ -113,6 +116,11 @@ static bool is_newer(const hub_t *self, uint64_t epoch, const ident_t *incarnati
     const store_identity_t *own = &self->options.identity;
     return epoch > own->epoch ||
            (epoch == own->epoch && !ident_equal(incarnation, &own->incarnation));
+}
+
+bool refill_is_plausible(const hub_t *self, uint64_t epoch) {
+    return epoch <= self->options.identity.epoch ||
+           epoch - self->options.identity.epoch <= STARTS_MOST;
 }
 
 /* How an agent shows that this catalog lacks what another run of it had; false where it does not.
@@ -210,7 +218,8 @@ status_t refill_fence(hub_t *self, const session_t *session, const Drover__Tenan
                       error_t *err) {
     char words[WORDS_BYTES];
     ident_t incarnation = field_ident(seen->fence_incarnation);
-    bool ours = seen->stamped && !seen->gone && *seen->problem_code == '\0';
+    bool ours = seen->stamped && !seen->gone && *seen->problem_code == '\0' &&
+                refill_is_plausible(self, seen->fence_epoch);
     if (!ours || seen->fence_epoch == 0 || !is_newer(self, seen->fence_epoch, &incarnation)) {
         return STATUS_OK;
     }

@@ -161,7 +161,7 @@ static void test_documents(void **state) {
     assert_string_equal(buffer_string(&first), buffer_string(&second));
     assert_non_null(strstr(buffer_string(&first), "### drover rollout plan\n"));
     assert_non_null(strstr(buffer_string(&first), "## drover tenants\n"));
-    assert_null(strstr(buffer_string(&first), "drover doc")); /* hidden */
+    assert_null(strstr(buffer_string(&first), "drover doc\n")); /* hidden */
     command_completion(&CLI_TREE, &completion);
     assert_non_null(strstr(buffer_string(&completion), "\"drover bundle\") words=\"build sign "));
     buffer_free(&first);

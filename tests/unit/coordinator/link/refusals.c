@@ -78,6 +78,38 @@ static void test_one_agent_too_many(void **state) {
     say_hello(&world->b);
 }
 
+/* What no run of ours can have left is refused, and nothing is made of it. */
+static void test_marks_that_nobody_can_have(void **state) {
+    world_t *world = *state;
+    static const struct {
+        uint64_t ahead; /* of our epoch */
+        uint64_t acknowledged;
+        uint64_t first;
+        uint64_t last;
+        error_code_t code;
+    } CASES[] = {{UINT32_MAX, 0, 0, 0, ERROR_FENCED},
+                 {INT64_MAX, 0, 0, 0, ERROR_FENCED},
+                 {0, 5, 1, 4, ERROR_WIRE_INVALID},
+                 {0, 0, 7, 5, ERROR_WIRE_INVALID},
+                 {0, 0, UINT64_MAX, 5, ERROR_WIRE_INVALID}};
+    for (size_t i = 0; i < sizeof CASES / sizeof CASES[0]; i++) {
+        actor_dial(&world->a);
+        size_t before = world->a.count[REFUSED];
+        Drover__Hello hello = hello_of(&world->a);
+        ident_t own = world->identity.incarnation;
+        hello.epoch_seen = world->identity.epoch + CASES[i].ahead;
+        hello.incarnation_seen = field_of_ident(&own);
+        hello.acknowledged_seen = CASES[i].acknowledged;
+        hello.first_report = CASES[i].first;
+        hello.last_report = CASES[i].last;
+        actor_send(&world->a, DROVER__KIND__KIND_HELLO, &hello.base);
+        assert_string_equal(await_message(&world->a, REFUSED, before + 1)->refused->code,
+                            error_code_text(CASES[i].code));
+        actor_hang_up(&world->a);
+    }
+    assert_int_equal(audit_count(world, "recovery.begin"), 0);
+}
+
 static void test_own_run_is_no_copy(void **state) {
     world_t *world = *state;
     actor_dial(&world->a);
@@ -262,6 +294,7 @@ int main(void) {
         TEST(test_anothers_name),
         TEST(test_one_agent_too_many),
         TEST(test_own_run_is_no_copy),
+        TEST(test_marks_that_nobody_can_have),
         TEST(test_journal_that_went_back),
         TEST(test_messages_of_a_key_that_left_are_told),
         TEST(test_nothing_before_hello),
