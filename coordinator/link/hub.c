@@ -422,7 +422,7 @@ static void watch_silence(hub_t *self) {
 static status_t sweep(hub_t *self, error_t *err) {
     bool due = self->sweep &&
                self->boot_us - self->swept_boot_us >= self->options.config->standing_sweep_us;
-    if (!due || self->draining || self->behind || self->service.sweep == NULL) {
+    if (!due || self->draining || self->service.sweep == NULL) {
         return STATUS_OK;
     }
     service_moment_t moment = {.now_us = self->now_us, .boot_us = self->boot_us};
