@@ -2,6 +2,7 @@
 #include "common/base/failpoint.h"
 #include "common/crypto/random.h"
 #include "coordinator/link/internal.h"
+#include "coordinator/store/store_standing.h"
 #include "coordinator/store/store_agent.h"
 #include "coordinator/store/store_rollout.h"
 
@@ -425,9 +426,15 @@ static status_t sweep(hub_t *self, error_t *err) {
     if (!due || self->draining || self->service.sweep == NULL) {
         return STATUS_OK;
     }
+    CLEANUP(arena_free) arena_t arena = {0};
+    standing_list_t list = {0};
     service_moment_t moment = {.now_us = self->now_us, .boot_us = self->boot_us};
     self->sweep = false;
     self->swept_boot_us = self->boot_us;
+    TRY(store_standing_list(self->options.store, false, &arena, &list, err));
+    if (list.count == 0) { /* the usual fleet: no commit for nothing */
+        return STATUS_OK;
+    }
     TRY(hub_begin(self, err));
     return self->service.sweep(self->service.context, &moment, &self->effects, err);
 }

@@ -161,7 +161,7 @@ static const struct {
     {&TASK_MACHINE, 16},    /* … */
     {&TASK_MACHINE, 28},    /* an operator's retry */
     {&TASK_MACHINE, 29},    /* an operator's retry */
-    {&TASK_MACHINE, 30},    /* a try that a catalog restored from a copy had forgotten */
+    {&TASK_MACHINE, 34},    /* a try that a catalog restored from a copy had forgotten */
     {&TASK_MACHINE, 31},    /* outstanding, and a person ruled … */
     {&TASK_MACHINE, 32},    /* … */
     {&TASK_MACHINE, 33},    /* … */
