@@ -228,6 +228,25 @@ static void test_unknown_rollouts_are_listed(void **state) {
     assert_int_equal(audit_count(world, "recovery.unknown"), 1);
 }
 
+/* Who was at work when it was noticed gets nothing more either. */
+static void test_settled_agents_get_nothing(void **state) {
+    world_t *world = *state;
+    actor_dial(&world->a);
+    actor_dial(&world->b);
+    actor_dial(&world->operator);
+    say_hello(&world->b); /* holds the cluster */
+    Drover__Hello hello = hello_of(&world->a);
+    hello.last_report = hello.acknowledged_seen = 3;
+    hello.first_report = 1;
+    (void)welcomed(&world->a, &hello);
+    assert_string_equal(ask(world, "start")->code, "");
+    say_beat(&world->b, 3, 0);
+    (void)await_message(&world->b, DROVER__KIND__KIND_COORDINATOR_BEAT, 1);
+    (void)ask(world, "refuse");
+    assert_int_equal(world->b.count[JOBS], 0);
+    assert_int_equal(stored_state(world, 0), TASK_READY);
+}
+
 /* One that an operator went on without does not stop the fleet again when it comes. */
 static void test_late_agent(void **state) {
     world_t *world = *state;
@@ -266,6 +285,7 @@ int main(void) {
         TEST(test_forgotten_tries_settle_tasks),
         TEST(test_no_task_is_settled_by_strangers),
         TEST(test_unknown_rollouts_are_listed),
+        TEST(test_settled_agents_get_nothing),
         TEST(test_late_agent),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
