@@ -61,9 +61,9 @@ typedef struct agent {
     uint64_t sent_report;       /* highest number sent on this connection */
     uint64_t acknowledged;      /* highest number that the coordinator committed */
     book_t book;                /* results that were sent on this connection */
-    uint64_t keep_from; /* reports from this number on stay; 0: the coordinator says nothing */
-    int64_t mark_due_boot_us; /* when the journal's mark is written next; 0: it is */
-    uint32_t room_told;       /* room that the last beat told */
+    int64_t keep_since_us;      /* reports made since then stay; 0: the coordinator says nothing */
+    int64_t mark_due_boot_us;   /* when the journal's mark is written next; 0: it is */
+    uint32_t room_told;         /* room that the last beat told */
     int64_t heartbeat_us;
     int64_t beat_due_boot_us;
     int64_t hello_due_boot_us; /* say hello again where no welcome came */

@@ -241,7 +241,7 @@ static void on_welcome(agent_t *agent, const Drover__Welcome *welcome) {
     agent->acknowledged = welcome->acknowledged;
     agent->sent_report = welcome->acknowledged;
     book_clear(&agent->book);
-    agent->keep_from = welcome->keep_from;
+    agent->keep_since_us = welcome->keep_since_us;
     send_again(agent, welcome->send_again_from);
     reports_acknowledged(agent, welcome->acknowledged);
     reports_hurry(agent);
@@ -313,7 +313,7 @@ static void dispatch(agent_t *agent, const envelope_t *envelope, const message_t
         return;
     case DROVER__KIND__KIND_COORDINATOR_BEAT:
         take_leases(agent, message->coordinator_beat->leases, message->coordinator_beat->n_leases);
-        agent->keep_from = message->coordinator_beat->keep_from;
+        agent->keep_since_us = message->coordinator_beat->keep_since_us;
         return;
     case DROVER__KIND__KIND_INVENTORY_ACK:
         on_inventory_ack(agent, message->inventory_ack);

@@ -215,7 +215,7 @@ static void wake_late_sessions(agent_t *agent) {
 }
 
 /* Finished jobs and acknowledged reports are kept for a month at least, and as long as the
- * coordinator says that a copy of its catalog from before them may come back (keep_from): of a
+ * coordinator says that a copy of its catalog from before them may come back (keep_since_us): of a
  * catalog that went back in time they are what it is filled from. A look a day. */
 static void forget_old(agent_t *agent, int64_t boot_us) {
     enum { KEEP_DAYS = 30, LOOK_HOURS = 24 };
@@ -225,7 +225,8 @@ static void forget_old(agent_t *agent, int64_t boot_us) {
     }
     agent->forget_due_boot_us = boot_us + LOOK_HOURS * INT64_C(3600) * US_PER_S;
     int64_t before_us = clock_wall_us() - KEEP_DAYS * INT64_C(86400) * US_PER_S;
-    if (journal_forget(agent->journal, reports_forgettable(agent), before_us, &err) != STATUS_OK) {
+    if (journal_forget(agent->journal, agent->acknowledged,
+                       reports_forgettable_us(agent, before_us), &err) != STATUS_OK) {
         log_error("old reports not forgotten", &err);
     }
     if (notary_forget(agent, &err) != STATUS_OK) {

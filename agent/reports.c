@@ -312,7 +312,7 @@ void reports_keep_mark(agent_t *agent, int64_t boot_us) {
     agent->must_commit = true;
 }
 
-uint64_t reports_forgettable(const agent_t *agent) {
-    uint64_t most = agent->acknowledged;
-    return agent->keep_from != 0 && agent->keep_from <= most ? agent->keep_from - 1 : most;
+int64_t reports_forgettable_us(const agent_t *agent, int64_t before_us) {
+    return agent->keep_since_us != 0 && agent->keep_since_us < before_us ? agent->keep_since_us
+                                                                         : before_us;
 }

@@ -32,8 +32,8 @@ void reports_acknowledged(agent_t *agent, uint64_t number);
  * the catalog went back in time. */
 void reports_keep_mark(agent_t *agent, int64_t boot_us);
 
-/* Reports up to this number are needed no more: acknowledged, and no copy of the catalog that may
- * come back is older than their rollouts' end. */
-uint64_t reports_forgettable(const agent_t *agent);
+/* Acknowledged reports from before this time are needed no more: older than before_us, and no copy
+ * of the catalog that may come back is older than their rollouts' end. */
+int64_t reports_forgettable_us(const agent_t *agent, int64_t before_us);
 
 #endif

@@ -231,7 +231,7 @@ void hello_tell_leases(hub_t *self, session_t *session) {
     beat.wall_us = self->now_us;
     beat.n_leases = list.count;
     beat.leases = list.pointers;
-    beat.keep_from = session->keep_from;
+    beat.keep_since_us = self->keep_since_us;
     hub_say(self, &session->key, DROVER__KIND__KIND_COORDINATOR_BEAT, &beat.base);
 }
 
@@ -325,7 +325,7 @@ static void welcome(hub_t *self, session_t *session, uint32_t protocol) {
     welcome.leases = list.pointers;
     welcome.acknowledged = session->acknowledged;
     welcome.send_again_from = session->refills ? session->acknowledged + 1 : 0;
-    welcome.keep_from = session->keep_from;
+    welcome.keep_since_us = self->keep_since_us;
     /* the second half of libsodium's Ed25519 secret is the public key */
     const uint8_t *sign = self->options.sign->bytes + SIGN_SECRET_BYTES - SIGN_PUBLIC_BYTES;
     welcome.sign_key = field_of_bytes(sign, SIGN_PUBLIC_BYTES);
@@ -351,26 +351,25 @@ static void begin_session(hub_t *self, session_t *session, const listener_messag
     session->cluster_count = 0;
     leftovers_free(&session->left); /* it tells all of it again */
     session->snapshot = (ident_t){{0}};
-    session->keep_boot_us = 0;
 }
 
-/* From which report on the agent has to keep them: of a rollout that is open, or closed after the
- * catalog was last copied to a safe place. Where nobody says that it is copied, a copy is taken to
- * be a month old at most. Looked up once an hour. */
-static status_t look_keep(hub_t *self, session_t *session, error_t *err) {
+/* Since when agents have to keep their reports: those of rollouts that are open, or closed after
+ * the catalog was last copied to a safe place. Where nobody says that it is copied, a copy is taken
+ * to be a month old at most. Looked up once an hour. */
+static status_t look_keep(hub_t *self, error_t *err) {
     enum { LOOK_S = 3600, KEEP_DAYS = 30 };
-    if (session->keep_boot_us != 0 &&
-        self->boot_us - session->keep_boot_us < LOOK_S * INT64_C(1000000)) {
+    int64_t saved_us = 0;
+    int64_t since_us = 0;
+    if (self->keep_since_us != 0 && self->boot_us - self->keep_boot_us < LOOK_S * US_PER_S) {
         return STATUS_OK;
     }
-    report_keeping_t keeping = {.agent = session_agent(&session->key), .state = session->state};
-    TRY(store_refill_saved_get(self->options.store, &keeping.saved_us, err));
-    if (keeping.saved_us == 0) {
-        keeping.saved_us = self->now_us - KEEP_DAYS * INT64_C(86400) * US_PER_S;
-    }
-    TRY(store_report_keep_from(self->options.store, &keeping, &session->keep_from, err));
-    session->keep_from = session->keep_from != 0 ? session->keep_from : session->acknowledged + 1;
-    session->keep_boot_us = self->boot_us;
+    TRY(store_refill_saved_get(self->options.store, &saved_us, err));
+    saved_us = saved_us != 0 ? saved_us : self->now_us - KEEP_DAYS * INT64_C(86400) * US_PER_S;
+    TRY(store_report_keep_since(self->options.store, saved_us, &since_us, err));
+    since_us = since_us != 0 ? since_us : self->now_us;
+    /* made by clocks that may run behind */
+    self->keep_since_us = since_us - self->options.config->clock_skew_max_us;
+    self->keep_boot_us = self->boot_us;
     return STATUS_OK;
 }
 
@@ -382,7 +381,7 @@ static status_t accept_hello(hub_t *self, const listener_message_t *from,
     TRY(session_get(&self->sessions, &from->peer->key, &session, err));
     begin_session(self, session, from, hello, known);
     TRY(refill_begin(self, session, err));
-    TRY(look_keep(self, session, err));
+    TRY(look_keep(self, err));
     TRY(take_in_hand(self, session, hello, err));
     TRY(see_clusters(self, session, hello->clusters, hello->n_clusters, err));
     event_t alive = hub_event(self, EVENT_ALIVE, &session->key);
@@ -466,7 +465,7 @@ status_t hello_beat(hub_t *self, session_t *session, const Drover__AgentBeat *be
     hub_step(self, &alive);
     claim_free(self, session);
     TRY(touch(self, session, err));
-    TRY(look_keep(self, session, err));
+    TRY(look_keep(self, err));
     /* not its room: jobs on their way were not known to it when it said that, and one that ends
      * makes room before the next beat says so */
     session->capacity = (beat->room < WIRE_ATTEMPTS ? beat->room : WIRE_ATTEMPTS) +

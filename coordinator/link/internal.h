@@ -56,6 +56,8 @@ struct hub {
     bool refill_look;        /* who still has to hand over may have changed */
     int64_t refill_since_us; /* of the last recovery, open or over; 0: there was none */
     bool raised;             /* the epoch was raised within this run */
+    int64_t keep_since_us;   /* reports made since then stay with the agents; 0: not looked up */
+    int64_t keep_boot_us;    /* when that was looked up */
     size_t refill_waits;     /* agents that it waited for, as it was logged last */
     bool broken;
     error_t fault;        /* where broken */

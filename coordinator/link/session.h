@@ -47,8 +47,6 @@ typedef struct session {
     char problem[SESSION_PROBLEM_BYTES]; /* why it left, or which cluster it could not read */
     uint64_t acknowledged;
     uint64_t last_report;     /* as hello said */
-    uint64_t keep_from;       /* first report that it has to keep, as it is told; 0: not known */
-    int64_t keep_boot_us;     /* when that was looked up */
     int64_t trust_version;    /* of the newest trust file that it has, or was sent */
     int64_t heard_boot_us;    /* anything */
     int64_t progress_boot_us; /* hello, or reports that were new */

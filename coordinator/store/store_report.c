@@ -38,17 +38,15 @@ status_t store_report_is_overtaken(store_t *store, const report_moment_t *moment
     return query_next(&query, ret_overtaken);
 }
 
-status_t store_report_keep_from(store_t *store, const report_keeping_t *keeping,
-                                uint64_t *ret_number, error_t *err) {
-    CLEANUP(query_end) query_t query = query_begin(store, STATEMENT_REPORT_KEEP_FROM, err);
-    query_key(&query, 1, &keeping->agent);
-    query_ident(&query, 2, &keeping->state);
-    query_number(&query, 3, keeping->saved_us);
+status_t store_report_keep_since(store_t *store, int64_t saved_us, int64_t *ret_since_us,
+                                 error_t *err) {
+    CLEANUP(query_end) query_t query = query_begin(store, STATEMENT_REPORT_KEEP_SINCE, err);
+    query_number(&query, 1, saved_us);
     bool row = false;
     TRY(query_next(&query, &row));
-    uint64_t number = row ? (uint64_t)query_number_at(&query, 0) : 0;
+    int64_t since_us = row ? query_number_at(&query, 0) : 0;
     TRY(query_check(&query));
-    *ret_number = number;
+    *ret_since_us = since_us;
     return STATUS_OK;
 }
 

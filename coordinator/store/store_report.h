@@ -40,16 +40,10 @@ typedef struct report_moment {
 MUST_CHECK status_t store_report_is_overtaken(store_t *store, const report_moment_t *moment,
                                               bool *ret_overtaken, error_t *err);
 
-/* The first report of an agent's journal that it has to keep: of a rollout that is open, or that
- * closed after saved_us. 0: none of those that the catalog has. */
-typedef struct report_keeping {
-    agent_key_t agent;
-    ident_t state;
-    int64_t saved_us;
-} report_keeping_t;
-
-MUST_CHECK status_t store_report_keep_from(store_t *store, const report_keeping_t *keeping,
-                                           uint64_t *ret_number, error_t *err);
+/* When the oldest rollout began of which agents have to keep their reports: that is open, or closed
+ * after saved_us. 0: there is none. */
+MUST_CHECK status_t store_report_keep_since(store_t *store, int64_t saved_us, int64_t *ret_since_us,
+                                            error_t *err);
 
 typedef struct report_batch_row {
     digest_t digest; /* of the payload */

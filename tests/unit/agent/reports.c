@@ -206,14 +206,11 @@ static void test_what_the_journal_must_hold_at_once(void **state) {
 /* What the coordinator says has to stay is not forgotten, however much of it was acknowledged. */
 static void test_what_may_be_forgotten(void **state) {
     agent_t *agent = &((stage_t *)*state)->agent;
-    agent->acknowledged = 8;
-    assert_true(reports_forgettable(agent) == 8); /* an older coordinator says nothing */
-    agent->keep_from = 3;
-    assert_true(reports_forgettable(agent) == 2);
-    agent->keep_from = 9;
-    assert_true(reports_forgettable(agent) == 8);
-    agent->keep_from = 1;
-    assert_true(reports_forgettable(agent) == 0);
+    assert_true(reports_forgettable_us(agent, 50) == 50); /* an older coordinator says nothing */
+    agent->keep_since_us = 30;
+    assert_true(reports_forgettable_us(agent, 50) == 30);
+    agent->keep_since_us = 70;
+    assert_true(reports_forgettable_us(agent, 50) == 50);
 }
 
 int main(void) {
