@@ -1,5 +1,6 @@
 /* reports.c: see reports.h. */
 #include "agent/reports.h"
+#include "agent/crew.h"
 #include "agent/results.h"
 #include "common/base/clock.h"
 #include "common/base/failpoint.h"
@@ -150,6 +151,9 @@ status_t reports_add(agent_t *agent, const run_t *run, const run_report_t *repor
     wire.order = field_of_digest(&run->what.order_digest);
     wire.wave = run->what.order_wave;
     wire.rollout = field_of_ident(&run->what.rollout);
+    if (crew_is_own(run)) {
+        wire.take_back = field_of_digest(&run->what.take_back);
+    }
     wire.started_us = report->started_us;
     wire.finished_us = report->finished_us;
     wire.retries = run->machine.tries;
@@ -215,7 +219,28 @@ typedef struct batch {
     size_t bytes;
     bool full;
     results_t results;
+    digest_t take_backs[WIRE_TAKE_BACKS]; /* that the reports name */
+    size_t take_back_count;
 } batch_t;
+
+/* What set off a job of our own is sent beside the first word of it, and beside every other: each
+ * batch is kept by itself. False where it is one too many for this batch. */
+static bool note_take_back(batch_t *batch, const Drover__Report *wire) {
+    digest_t digest = field_digest(wire->take_back);
+    if (digest_is_null(&digest)) {
+        return true;
+    }
+    for (size_t i = 0; i < batch->take_back_count; i++) {
+        if (digest_equal(&batch->take_backs[i], &digest)) {
+            return true;
+        }
+    }
+    if (batch->take_back_count == WIRE_TAKE_BACKS) {
+        return false;
+    }
+    batch->take_backs[batch->take_back_count++] = digest;
+    return true;
+}
 
 static status_t take_report(const journal_report_t *report, void *context, error_t *err) {
     batch_t *batch = context;
@@ -230,8 +255,9 @@ static status_t take_report(const journal_report_t *report, void *context, error
     }
     batch->reports[batch->count++] = wire;
     batch->bytes += report->size;
-    bool fits = true;
-    status_t status = results_add(&batch->results, wire, report->result, &fits, err);
+    bool fits = note_take_back(batch, wire);
+    status_t status =
+        fits ? results_add(&batch->results, wire, report->result, &fits, err) : STATUS_OK;
     if (!fits) { /* the first of the next batch */
         drover__report__free_unpacked(wire, NULL);
         batch->count--;
@@ -247,9 +273,35 @@ static void batch_free(batch_t *batch) {
     results_free(&batch->results);
 }
 
+/* Documents that are at hand, one behind the other in bytes, and where each lies. A take-back that
+ * is not here any more is left out: its reports name it still. */
+static status_t gather_take_backs(const agent_t *agent, const batch_t *batch, buffer_t *bytes,
+                                  ProtobufCBinaryData *ret_fields, size_t *ret_count,
+                                  error_t *err) {
+    size_t ends[WIRE_TAKE_BACKS];
+    size_t count = 0;
+    for (size_t i = 0; i < batch->take_back_count; i++) {
+        papers_name_t name = {.kind = PAPERS_ORDER, .digest = batch->take_backs[i]};
+        const buffer_t *paper = papers_kept(agent->papers, &name);
+        if (paper != NULL && paper->size <= WIRE_PAPER_BYTES) {
+            buffer_append(bytes, paper->data, paper->size);
+            ends[count++] = bytes->size;
+        }
+    }
+    TRY(buffer_check(bytes, err));
+    for (size_t i = 0; i < count; i++) {
+        size_t begin = i > 0 ? ends[i - 1] : 0;
+        ret_fields[i] = field_of_bytes((const uint8_t *)bytes->data + begin, ends[i] - begin);
+    }
+    *ret_count = count;
+    return STATUS_OK;
+}
+
 static status_t send_batch(agent_t *agent, batch_t *batch, error_t *err) {
     Drover__Reports wire = DROVER__REPORTS__INIT;
     ProtobufCBinaryData results[WIRE_RESULTS];
+    ProtobufCBinaryData take_backs[WIRE_TAKE_BACKS];
+    CLEANUP(buffer_free) buffer_t papers = {0};
     results_signer_t signer = {.fleet = keeper_view(agent->keeper, 0).trust->fleet,
                                .secret = keyfile_sign_secret(agent->sign_key),
                                .book = &agent->book};
@@ -261,6 +313,8 @@ static status_t send_batch(agent_t *agent, batch_t *batch, error_t *err) {
     wire.n_reports = batch->count;
     TRY(results_sign(&batch->results, &signer, results, &wire.n_results, err));
     wire.results = results;
+    TRY(gather_take_backs(agent, batch, &papers, take_backs, &wire.n_take_backs, err));
+    wire.take_backs = take_backs;
     TRY(codec_seal(DROVER__KIND__KIND_REPORTS, &wire.base, signer.secret, &sealed, err));
     TRY(dialer_send(agent->dialer, sealed.data, sealed.size, err));
     agent->sent_report = batch->reports[batch->count - 1]->number;

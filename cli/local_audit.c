@@ -84,6 +84,34 @@ static status_t read_earlier(const char *path, audit_head_t *ret_head, error_t *
                  : error_set(err, ERROR_AUDIT_LINE, "%.300s holds no signed head", path);
 }
 
+/* --- take-backs ------------------------------------------------------------------------------ */
+
+enum { TAKE_BACKS = 256 };
+
+typedef struct take_backs {
+    document_t *list[TAKE_BACKS];
+    size_t count;
+} take_backs_t;
+
+static void take_backs_free(take_backs_t *take_backs) {
+    for (size_t i = 0; i < take_backs->count; i++) {
+        document_destroy(&take_backs->list[i]);
+    }
+}
+
+static status_t read_take_backs(const command_input_t *input, take_backs_t *take_backs,
+                                error_t *err) {
+    const char *path = NULL;
+    for (size_t n = 0; (path = command_nth(input, "order", n)) != NULL; n++) {
+        if (n == TAKE_BACKS) {
+            return error_set(err, ERROR_BOUND, "more than %d files of --order", (int)TAKE_BACKS);
+        }
+        TRY(trust_file_read(path, &take_backs->list[n], err));
+        take_backs->count++;
+    }
+    return STATUS_OK;
+}
+
 /* --- what came out --------------------------------------------------------------------------- */
 
 typedef struct count {
@@ -105,6 +133,8 @@ static status_t add_counts(const audit_counts_t *counts, json_t *document, error
         {"batches", counts->batches},
         {"reports", counts->reports},
         {"reports_foreign", counts->reports_foreign},
+        {"jobs_own", counts->jobs_own},
+        {"unproved", counts->unproved},
         {"results", counts->results},
         {"recovery_points", counts->recovery_points},
         {"changes_protected", counts->changes_protected},
@@ -187,6 +217,7 @@ static status_t show(const output_t *output, const json_t *document, error_t *er
         {"newest trust file", "trust_version", COLUMN_NUMBER},
         {"orders waiting", "orders_waiting", COLUMN_NUMBER},
         {"jobs under an order", "jobs", COLUMN_NUMBER},
+        {"agents' own jobs", "jobs_own", COLUMN_NUMBER},
         {"signed reports", "reports", COLUMN_NUMBER},
         {"signed results", "results", COLUMN_NUMBER},
         {"audit rows", "audit_rows", COLUMN_NUMBER},
@@ -234,6 +265,7 @@ status_t handle_audit_verify(const command_input_t *input, error_t *err) {
     CLEANUP(document_destroy_p) document_t *root = NULL;
     CLEANUP(audit_verify_destroy_p) audit_verify_t *verify = NULL;
     CLEANUP(lines_free) lines_t lines = {0};
+    CLEANUP(take_backs_free) take_backs_t take_backs = {0};
     CLEANUP(document_release) json_t *document = NULL;
     audit_head_t earlier = {0};
     error_t why = {0};
@@ -241,8 +273,12 @@ status_t handle_audit_verify(const command_input_t *input, error_t *err) {
     if (earlier_path != NULL) {
         TRY(read_earlier(earlier_path, &earlier, err));
     }
+    TRY(read_take_backs(input, &take_backs, err));
     const audit_verify_options_t options = {.root = root,
-                                            .earlier = earlier_path != NULL ? &earlier : NULL};
+                                            .earlier = earlier_path != NULL ? &earlier : NULL,
+                                            .take_backs =
+                                                (const document_t *const *)take_backs.list,
+                                            .take_back_count = take_backs.count};
     if (audit_verify_new(&options, &verify, err) != STATUS_OK) {
         return error_context(err, "taking %.120s as the root", command_text(input, "root"));
     }

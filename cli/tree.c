@@ -285,7 +285,8 @@ static const command_flag_t AUDIT_EXPORT_FLAGS[] = {
 static const command_argument_t AUDIT_FILE_ARGUMENT[] = {{.name = "FILE", .help = "an export; - is stdin"}};
 static const command_flag_t AUDIT_VERIFY_FLAGS[] = {
     {.name = "root", .kind = FLAG_TEXT, .value = "TRUSTFILE", .required = true, .help = "the trust file that was pinned first: all that is taken on trust"},
-    {.name = "since-head", .kind = FLAG_TEXT, .value = "FILE", .help = "a head or an export from before; its last head must be in the log still"}};
+    {.name = "since-head", .kind = FLAG_TEXT, .value = "FILE", .help = "a head or an export from before; its last head must be in the log still"},
+    {.name = "order", .kind = FLAG_TEXT, .value = "FILE", .repeats = true, .help = "a signed take-back that the export lacks; may be given again"}};
 static const command_example_t AUDIT_EXPORT_EXAMPLES[] = {{"drover audit export --out fleet.audit", "Everything that proves what was done, by whose order"}};
 static const command_example_t AUDIT_VERIFY_EXAMPLES[] = {
     {"drover audit verify fleet.audit --root v1.trust", "Check it on a host that has neither key nor network"},

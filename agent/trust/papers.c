@@ -236,6 +236,10 @@ papers_state_t papers_get(papers_t *papers, const papers_name_t *name, const buf
     return PAPERS_REFUSED;
 }
 
+const buffer_t *papers_kept(papers_t *papers, const papers_name_t *name) {
+    return read_kept(papers, name) ? &papers->read : NULL;
+}
+
 bool papers_want(papers_t *papers, int64_t boot_us, papers_want_t *ret_want) {
     for (entry_t *entry = papers->entries; entry != NULL; entry = entry->next) {
         bool due =

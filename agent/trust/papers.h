@@ -41,6 +41,10 @@ typedef enum papers_state {
 papers_state_t papers_get(papers_t *papers, const papers_name_t *name, const buffer_t **ret_bytes,
                           error_t *err);
 
+/* A paper that is kept as a file, without asking anybody for it; NULL: none is. Borrowed until the
+ * next call of anything here. */
+const buffer_t *papers_kept(papers_t *papers, const papers_name_t *name);
+
 /* It was verified: keep it as a file. Once its file is there it leaves memory. ERROR_IO, DISK_FULL.
  */
 MUST_CHECK status_t papers_keep(papers_t *papers, const papers_name_t *name, error_t *err);

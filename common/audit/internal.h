@@ -6,6 +6,7 @@
 #define DROVER_AUDIT_INTERNAL_H
 
 #include "common/audit/verify.h"
+#include "proto/drover.pb-c.h"
 
 #include <stdlib.h>
 /* memory that runs out is an error of the line, not the end of the program */
@@ -98,6 +99,23 @@ typedef struct journal_entry {
     UT_hash_handle hh;
 } journal_entry_t;
 
+/* A job that an agent made itself, by a take-back, as its signed reports tell of it. */
+typedef struct own_job {
+    ident_t job;
+    ident_t tenant;
+    digest_t take_back;
+    const order_entry_t *subject; /* the order that is taken back */
+    const card_t *card;
+    uint64_t line; /* of its first report */
+    uint64_t reports;
+    int64_t begun_us; /* the earliest that they say */
+    int64_t received_us;
+    bool changed;
+    bool has_lowest;
+    uint32_t lowest; /* position that it led to */
+    UT_hash_handle hh;
+} own_job_t;
+
 struct audit_verify {
     uint64_t line;
     uint64_t broken_line;
@@ -120,6 +138,11 @@ struct audit_verify {
     task_entry_t *tasks;
     point_entry_t *points;
     journal_entry_t *journals;
+    own_job_t *own_jobs;
+    const own_job_t *unproved;  /* the first whose take-back is not here */
+    order_entry_t **take_backs; /* as agents or the reader brought them: found good where
+                                   accepted_us is set */
+    size_t take_back_count;
 
     bool chained;     /* the chain has begun */
     int64_t sequence; /* of the last row; 0: none yet */
@@ -143,6 +166,33 @@ status_t audit_no_memory(error_t *err);
 
 /* Who could sign what at a moment. Good until the next call. */
 status_t audit_view(audit_verify_t *self, int64_t at_us, trust_view_t *ret_view, error_t *err);
+
+/* Write down who signed an order that was found good at its accepted_us. */
+status_t audit_name_persons(const audit_verify_t *self, order_entry_t *entry, const tally_t *tally,
+                            error_t *err);
+void audit_free_order(order_entry_t *entry);
+
+/* verify_own.c: jobs that agents made themselves. What somebody brought as a take-back; the line is
+ * 0 where the reader did. */
+typedef struct brought {
+    const document_t *document;
+    int64_t received_us;
+    uint64_t line;
+} brought_t;
+status_t audit_take_paper(audit_verify_t *self, const brought_t *brought, error_t *err);
+
+/* A signed report that names a take-back. */
+typedef struct own_report {
+    const card_t *card;
+    const Drover__Report *report;
+    int64_t received_us;
+    bool changes; /* the tenant, as it says */
+} own_report_t;
+status_t audit_take_own(audit_verify_t *self, const own_report_t *own, error_t *err);
+status_t audit_close_own(audit_verify_t *self, error_t *err);
+/* ERROR_AUDIT_UNPROVED where the take-back of a change is not here. */
+status_t audit_check_unproved(audit_verify_t *self, error_t *err);
+void audit_free_own(audit_verify_t *self);
 
 /* Lines by type, and what is looked at when the last of a type is through. */
 typedef status_t audit_take_fn(audit_verify_t *self, const audit_line_t *line, error_t *err);

@@ -202,7 +202,7 @@ status_t audit_verify_end(audit_verify_t *self, error_t *err) {
                          " without the audit log's signed head: its end was cut off",
                          self->line);
     }
-    return STATUS_OK;
+    return audit_check_unproved(self, err);
 }
 
 /* --- life ------------------------------------------------------------------------------------ */
@@ -223,6 +223,10 @@ status_t audit_verify_new(const audit_verify_options_t *options, audit_verify_t 
         self->earlier = *options->earlier;
         self->has_earlier = true;
     }
+    for (size_t i = 0; i < options->take_back_count; i++) {
+        brought_t brought = {.document = options->take_backs[i]};
+        TRY(audit_take_paper(self, &brought, err));
+    }
     *ret_verify = TAKE(self);
     return STATUS_OK;
 }
@@ -232,11 +236,7 @@ static void free_orders(audit_verify_t *self) {
     order_entry_t *next = NULL;
     HASH_ITER(hh, self->orders, order, next) {
         HASH_DEL(self->orders, order);
-        document_destroy(&order->document);
-        order_destroy(&order->order);
-        buffer_free(&order->persons);
-        buffer_free(&order->later_gone);
-        free(order);
+        audit_free_order(order);
     }
 }
 
@@ -282,6 +282,7 @@ void audit_verify_destroy(audit_verify_t **self_p) {
         free(card);
     }
     free_work(self);
+    audit_free_own(self);
     free_orders(self);
     for (size_t i = 0; i < self->taken_out_count; i++) {
         document_destroy(&self->taken_out[i].document);
@@ -311,17 +312,27 @@ audit_about_t audit_verify_about(const audit_verify_t *self) {
     return about;
 }
 
+static audit_order_t order_of(const order_entry_t *entry) {
+    return (audit_order_t){
+        .line = entry->line,
+        .order = entry->order,
+        .accepted_us = entry->accepted_us,
+        .persons = buffer_string(&entry->persons),
+        .later_gone = buffer_string(&entry->later_gone),
+    };
+}
+
 status_t audit_verify_each_order(const audit_verify_t *self, audit_order_fn *fn, void *context,
                                  error_t *err) {
     for (const order_entry_t *entry = self->orders; entry != NULL; entry = entry->hh.next) {
-        audit_order_t order = {
-            .line = entry->line,
-            .order = entry->order,
-            .accepted_us = entry->accepted_us,
-            .persons = buffer_string(&entry->persons),
-            .later_gone = buffer_string(&entry->later_gone),
-        };
+        audit_order_t order = order_of(entry);
         TRY(fn(context, &order, err));
+    }
+    for (size_t i = 0; i < self->take_back_count; i++) {
+        audit_order_t order = order_of(self->take_backs[i]);
+        if (order.accepted_us != 0) {
+            TRY(fn(context, &order, err));
+        }
     }
     return STATUS_OK;
 }

@@ -11,6 +11,8 @@
  *    those of the order's signed trees, wave by wave;
  *  - reports, signed by an agent with a card, about jobs that are under that order, of a tenant on
  *    a cluster that the card speaks for; a recovery point before a change where the order asks one;
+ *  - jobs that agents made themselves: each undoes what an order did, under a take-back of it that
+ *    the people signed who could, which stands beside the reports or is the reader's;
  *  - what agents signed about their waves;
  *  - the audit log's chain, the heads that were signed along it, the head at its end, and a head
  *    that the reader kept from before.
@@ -30,6 +32,9 @@ typedef struct audit_verify audit_verify_t;
 typedef struct audit_verify_options {
     const document_t *root;      /* the reader's own trust file */
     const audit_head_t *earlier; /* a head from before; NULL: none */
+    /* take-backs that the reader has beside the export: see docs/audit.md. Copied */
+    const document_t *const *take_backs;
+    size_t take_back_count;
 } audit_verify_options_t;
 
 /* Lines that were found good. */
@@ -45,6 +50,8 @@ typedef struct audit_counts {
     uint64_t jobs; /* under an order that names their tenant */
     uint64_t batches;
     uint64_t reports;
+    uint64_t jobs_own;        /* that agents made themselves, under a take-back of an order */
+    uint64_t unproved;        /* of those that are none of jobs_own, whose take-back is not here */
     uint64_t reports_foreign; /* about jobs that the export has not, and that changed nothing */
     uint64_t results;
     uint64_t recovery_points;
@@ -55,7 +62,8 @@ typedef struct audit_counts {
     uint64_t outside;           /* links to what --since left out */
 } audit_counts_t;
 
-/* ERROR_TRUST_… where the root is no trust file signed by its own roots. */
+/* ERROR_TRUST_… where the root is no trust file signed by its own roots, or what is given as a
+ * take-back is none. */
 MUST_CHECK status_t audit_verify_new(const audit_verify_options_t *options,
                                      audit_verify_t **ret_verify, error_t *err);
 void audit_verify_destroy(audit_verify_t **self);
@@ -66,7 +74,8 @@ DEFINE_CLEANUP(audit_verify_t, audit_verify_destroy)
 MUST_CHECK status_t audit_verify_line(audit_verify_t *self, const char *bytes, size_t size,
                                       error_t *err);
 
-/* There are no more lines. */
+/* There are no more lines. ERROR_AUDIT_UNPROVED where all that is there holds, but an agent changed
+ * a tenant by a take-back whose document is neither in the export nor among the reader's. */
 MUST_CHECK status_t audit_verify_end(audit_verify_t *self, error_t *err);
 
 /* After an error, the line that does not hold, from 1; 0 where it is the end of the file. */

@@ -29,11 +29,17 @@ status_t audit_take_order(audit_verify_t *self, const audit_line_t *line, error_
         status = entry->hh.tbl != NULL ? STATUS_OK : audit_no_memory(err);
     }
     if (status != STATUS_OK) {
-        document_destroy(&entry->document);
-        order_destroy(&entry->order);
-        free(entry);
+        audit_free_order(entry);
     }
     return status;
+}
+
+void audit_free_order(order_entry_t *entry) {
+    document_destroy(&entry->document);
+    order_destroy(&entry->order);
+    buffer_free(&entry->persons);
+    buffer_free(&entry->later_gone);
+    free(entry);
 }
 
 /* --- who it was ------------------------------------------------------------------------------ */
@@ -55,8 +61,8 @@ static bool was_gone(const audit_verify_t *self, const trust_key_t *key, int64_t
     return false;
 }
 
-static status_t name_persons(const audit_verify_t *self, order_entry_t *entry, const tally_t *tally,
-                             error_t *err) {
+status_t audit_name_persons(const audit_verify_t *self, order_entry_t *entry, const tally_t *tally,
+                            error_t *err) {
     for (size_t i = 0; i < tally->count; i++) {
         const trust_key_t *key = tally->counted[i];
         buffer_format(&entry->persons, "%s%s", i > 0 ? ", " : "", key->name);
@@ -99,7 +105,7 @@ static status_t verify_order(audit_verify_t *self, order_entry_t *entry, error_t
     if (entry->order->kind == ORDER_APPROVE_WAVE) {
         TRY(verify_approval(self, entry, &view, err));
     }
-    return name_persons(self, entry, &authority.tally, err);
+    return audit_name_persons(self, entry, &authority.tally, err);
 }
 
 status_t audit_close_orders(audit_verify_t *self, error_t *err) {

@@ -156,10 +156,15 @@ static status_t take_known(audit_verify_t *self, const card_t *card, const Drove
 }
 
 static status_t take_report(audit_verify_t *self, const card_t *card, const Drover__Report *report,
-                            error_t *err) {
+                            int64_t received_us, error_t *err) {
     ident_t job = field_ident(report->job);
     task_entry_t *task = NULL;
     char text[IDENT_TEXT_SIZE];
+    if (report->take_back.len > 0) {
+        own_report_t own = {
+            .card = card, .report = report, .received_us = received_us, .changes = changes(report)};
+        return audit_take_own(self, &own, err);
+    }
     HASH_FIND(hh, self->tasks, &job, sizeof job, task);
     if (task != NULL) {
         self->counts.reports++;
@@ -291,6 +296,20 @@ static status_t check_numbers(audit_verify_t *self, journal_entry_t *journal, er
     return STATUS_OK;
 }
 
+/* What an agent says set off jobs of its own: judged when all that it says of them is there. */
+static status_t take_papers(audit_verify_t *self, const batch_t *batch,
+                            const Drover__Reports *reports, error_t *err) {
+    for (size_t i = 0; i < reports->n_take_backs; i++) {
+        CLEANUP(document_destroy_p) document_t *document = NULL;
+        ProtobufCBinaryData bytes = reports->take_backs[i];
+        TRY(document_decode(bytes.data, bytes.len, &document, err));
+        brought_t brought = {
+            .document = document, .received_us = batch->received_us, .line = self->line};
+        TRY(audit_take_paper(self, &brought, err));
+    }
+    return STATUS_OK;
+}
+
 static status_t take_reports(audit_verify_t *self, const batch_t *batch, error_t *err) {
     const card_t *card = NULL;
     CLEANUP(message_destroy_p) message_t *message = NULL;
@@ -302,9 +321,10 @@ static status_t take_reports(audit_verify_t *self, const batch_t *batch, error_t
     }
     TRY(open_batch(batch, &message, err));
     TRY(note_numbers(self, message->reports, err));
+    TRY(take_papers(self, batch, message->reports, err));
     for (size_t i = 0; i < message->reports->n_reports; i++) {
         const Drover__Report *report = message->reports->reports[i];
-        if (take_report(self, card, report, err) != STATUS_OK) {
+        if (take_report(self, card, report, batch->received_us, err) != STATUS_OK) {
             return error_context(err, "report %" PRIu64 " of agent %s", report->number, card->name);
         }
     }
@@ -328,7 +348,7 @@ status_t audit_close_batches(audit_verify_t *self, error_t *err) {
     HASH_ITER(hh, self->journals, journal, next) {
         TRY(check_numbers(self, journal, err));
     }
-    return STATUS_OK;
+    return audit_close_own(self, err);
 }
 
 /* --- results --------------------------------------------------------------------------------- */

@@ -29,6 +29,7 @@ enum {
     WIRE_TERMS = 64,               /* in one batch of jobs */
     WIRE_JOBS = 256,               /* in one batch */
     WIRE_RESULTS = 32,             /* signed results beside one batch of reports */
+    WIRE_TAKE_BACKS = 8,           /* take-backs beside one batch of reports */
     WIRE_PAPERS = 64,              /* documents in one message */
     WIRE_PAPER_BYTES = 520 * 1024, /* one document in a message */
     WIRE_PROOF_BYTES = 1024,       /* a tenant's proof */

@@ -42,10 +42,10 @@ static const scan_rule_t recovery_point[] = {DIGEST("manifest_digest"), END};
 static const scan_rule_t report[] = {
     NEEDED("number"), IDENT_NEEDED("job"), IDENT_NEEDED("attempt"), IDENT("tenant"),
     NEEDED("outcome"), TEXTS("notes", WIRE_NOTES), DIGEST("sql_digest"), DIGEST("order"),
-    IDENT("rollout"), END};
+    IDENT("rollout"), DIGEST("take_back"), END};
 static const scan_rule_t reports[] = {
     IDENT_NEEDED("state"), MANY("reports", WIRE_REPORTS),
-    PAPERS("results", WIRE_RESULTS), END};
+    PAPERS("results", WIRE_RESULTS), PAPERS("take_backs", WIRE_TAKE_BACKS), END};
 static const scan_rule_t paper_want[] = {DIGEST_NEEDED("digest"), END};
 static const scan_rule_t enroll[] = {
     {.field = "request", .bytes = WIRE_PAPER_BYTES, .needed = true}, END};

@@ -243,3 +243,15 @@ def test_the_coordinator_comes_back_and_sees_where_they_stand(site, digest):
         time.sleep(0.05)  # polling an event that only this command tells
     log = site.fleet.ok("audit", "log", "-o", "json").json["rows"]
     assert any(row["action"] == "report.foreign" for row in log)
+
+
+def test_what_was_taken_back_is_proved(site, digest):
+    """By the root file alone: the take-back reached the coordinator beside the agent's reports."""
+    export = site.fleet.folder / "fleet.audit"
+    site.fleet.ok("audit", "export", "--out", export)
+    said = site.fleet.ok("audit", "verify", export, "--root", site.trust, "-o", "json").json
+    assert said["holds"] and said["jobs_own"] >= len(TENANTS) and said["unproved"] == 0, said
+    assert said["reports_foreign"] == 0, said
+    mine = [order for order in said["orders"] if order["kind"] == "take_back"]
+    assert len(mine) == 1 and mine[0]["signed_by"] == "operator", said
+    assert digest != mine[0]["order"]

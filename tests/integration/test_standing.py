@@ -232,3 +232,7 @@ def test_a_take_back_undoes_what_it_did_and_no_more(fleet, postgres):
     paper.rename(orders / "back.new")
     (orders / "back.new").rename(orders / "back.order")
     await_version(fleet, "shop_half", "V003")
+    export = fleet.folder / "back.audit"
+    fleet.ok("audit", "export", "--out", export)
+    said = fleet.ok("audit", "verify", export, "--root", trust / "fleet.trust", "-o", "json").json
+    assert said["holds"] and said["jobs_own"] >= 1, said

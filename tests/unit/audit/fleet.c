@@ -10,21 +10,6 @@
 #include <sodium.h>
 #include <string.h>
 
-/* Whose keys there are. */
-typedef enum who {
-    ROOT,
-    ALICE,
-    BOB,
-    DAVE,
-    GINA,
-    CAROL,
-    COORD,
-    NAMED,
-    AGENT = NAMED,
-    OTHER,
-    WHO
-} who_t;
-
 typedef struct keys {
     sign_public_t publics[WHO];
     sign_secret_t secrets[WHO];
@@ -50,7 +35,7 @@ static void make_keys(void) {
 
 /* --- papers ---------------------------------------------------------------------------------- */
 
-static void sign(fleet_t *fleet, document_t *document, who_t who) {
+void fleet_sign(fleet_t *fleet, document_t *document, who_t who) {
     GOOD(fleet, document_sign(document, &KEYS.secrets[who], ERR(fleet)));
 }
 
@@ -103,7 +88,7 @@ static document_t *write_trust(fleet_t *fleet, int64_t version) {
                      .threshold_count = 3};
     document_t *document = NULL;
     GOOD(fleet, trust_write(&trust, &document, ERR(fleet)));
-    sign(fleet, document, ROOT);
+    fleet_sign(fleet, document, ROOT);
     return document;
 }
 
@@ -122,7 +107,7 @@ static digest_t root_of(fleet_t *fleet, uint32_t wave, const leaf_t *leaves, siz
     return merkle_root(merkle);
 }
 
-static order_t blank_order(uint32_t id, order_kind_t kind, int64_t issued_us, who_t proposer) {
+order_t fleet_blank_order(uint32_t id, order_kind_t kind, int64_t issued_us, who_t proposer) {
     return (order_t){.fleet = id_of(1000),
                      .id = id_of(id),
                      .kind = kind,
@@ -143,7 +128,7 @@ static document_t *write_rollout_order(fleet_t *fleet) {
     leaf_t second[] = {leaf_of(2), leaf_of(3)};
     order_wave_t waves[] = {{.count = 1, .root = root_of(fleet, 0, first, 1)},
                             {.count = 2, .root = root_of(fleet, 1, second, 2)}};
-    order_t order = blank_order(1001, ORDER_ROLLOUT, at(200), ALICE);
+    order_t order = fleet_blank_order(1001, ORDER_ROLLOUT, at(200), ALICE);
     order.bundle = digest_of(7);
     order.target_position = TO;
     order.recovery_kind = "dump";
@@ -153,20 +138,20 @@ static document_t *write_rollout_order(fleet_t *fleet) {
     order.undo_authorized = true;
     document_t *document = NULL;
     GOOD(fleet, order_write(&order, &document, ERR(fleet)));
-    sign(fleet, document, ALICE);
+    fleet_sign(fleet, document, ALICE);
     if (fleet->flaw != FLAW_ONE_SHORT) {
-        sign(fleet, document, fleet->flaw == FLAW_REVOKED_SIGNER ? DAVE : BOB);
+        fleet_sign(fleet, document, fleet->flaw == FLAW_REVOKED_SIGNER ? DAVE : BOB);
     }
     return document;
 }
 
 static document_t *write_approval(fleet_t *fleet) {
-    order_t order = blank_order(1002, ORDER_APPROVE_WAVE, at(240), GINA);
+    order_t order = fleet_blank_order(1002, ORDER_APPROVE_WAVE, at(240), GINA);
     order.subject = fleet->order->id;
     order.subject_wave = 1;
     document_t *document = NULL;
     GOOD(fleet, order_write(&order, &document, ERR(fleet)));
-    sign(fleet, document, GINA);
+    fleet_sign(fleet, document, GINA);
     return document;
 }
 
@@ -183,7 +168,7 @@ static document_t *write_card(fleet_t *fleet) {
     memcpy(card.curve, curve.bytes, sizeof card.curve);
     document_t *document = NULL;
     GOOD(fleet, card_write(&card, &document, ERR(fleet)));
-    sign(fleet, document, fleet->flaw == FLAW_STRANGER_CARD ? OTHER : CAROL);
+    fleet_sign(fleet, document, fleet->flaw == FLAW_STRANGER_CARD ? OTHER : CAROL);
     return document;
 }
 
@@ -192,7 +177,7 @@ static document_t *write_revocation(fleet_t *fleet, who_t who, int64_t at_us) {
         .fleet = id_of(1000), .key = KEYS.publics[who], .at_us = at_us, .reason = "lost"};
     document_t *document = NULL;
     GOOD(fleet, revocation_write(&revocation, &document, ERR(fleet)));
-    sign(fleet, document, CAROL);
+    fleet_sign(fleet, document, CAROL);
     return document;
 }
 
@@ -375,18 +360,15 @@ static void add_change(fleet_t *fleet, batch_t *batch, const job_t *job, Drover_
     report->final = true;
 }
 
-static void put_batch(fleet_t *fleet, batch_t *batch, int64_t received_us) {
+void fleet_put_reports(fleet_t *fleet, Drover__Reports *reports, int64_t received_us) {
     CLEANUP(buffer_free) buffer_t sql = {0};
     ident_t state = id_of(500);
     agent_key_t curve = key_of(1);
-    Drover__Reports reports = DROVER__REPORTS__INIT;
-    reports.state = field_of_ident(&state);
-    reports.reports = batch->list;
-    reports.n_reports = batch->count;
-    size_t size = drover__reports__get_packed_size(&reports);
+    reports->state = field_of_ident(&state);
+    size_t size = drover__reports__get_packed_size(reports);
     CLEANUP(free_p) uint8_t *bytes = malloc(size);
     assert_non_null(bytes);
-    (void)drover__reports__pack(&reports, bytes);
+    (void)drover__reports__pack(reports, bytes);
     digest_t digest = hash_of(HASH_REPORT, bytes, size);
     signature_t signature = sign_bytes(&KEYS.secrets[AGENT], SIGN_REPORTS, bytes, size);
     char digest_hex[DIGEST_TEXT_SIZE];
@@ -406,6 +388,13 @@ static void put_batch(fleet_t *fleet, batch_t *batch, int64_t received_us) {
     run(fleet, &sql);
 }
 
+static void put_batch(fleet_t *fleet, batch_t *batch, int64_t received_us) {
+    Drover__Reports reports = DROVER__REPORTS__INIT;
+    reports.reports = batch->list;
+    reports.n_reports = batch->count;
+    fleet_put_reports(fleet, &reports, received_us);
+}
+
 static void put_result(fleet_t *fleet, uint32_t wave, const result_entry_t *entries, size_t count) {
     CLEANUP(buffer_free) buffer_t sql = {0};
     CLEANUP(document_destroy_p) document_t *document = NULL;
@@ -417,7 +406,7 @@ static void put_result(fleet_t *fleet, uint32_t wave, const result_entry_t *entr
                        .entries = entries,
                        .entry_count = count};
     GOOD(fleet, result_write(&result, &document, ERR(fleet)));
-    sign(fleet, document, AGENT);
+    fleet_sign(fleet, document, AGENT);
     buffer_format(&sql,
                   "INSERT INTO wave_result (digest, order_digest, wave, sign_key, received_us, "
                   "document) VALUES ('%s', '', %u, '', %" PRId64 ", ",

@@ -10,11 +10,27 @@
 #include "coordinator/service/service.h"
 #include "coordinator/store/store_audit.h"
 #include "tests/unit/coordinator/store/fixture.h"
+#include "proto/drover.pb-c.h"
 
 #define FLEET_T0_US (INT64_C(1800000000) * 1000 * 1000)
 #define FLEET_S_US (INT64_C(1000) * 1000)
 /* When it is exported. */
 #define FLEET_NOW_US (FLEET_T0_US + 20000 * FLEET_S_US)
+
+/* Whose keys there are. */
+typedef enum who {
+    ROOT,
+    ALICE,
+    BOB,
+    DAVE,
+    GINA,
+    CAROL,
+    COORD,
+    NAMED,
+    AGENT = NAMED,
+    OTHER,
+    WHO
+} who_t;
 
 typedef enum fleet_flaw {
     FLAW_NONE,
@@ -60,12 +76,18 @@ typedef struct fleet {
     char asker[2 * SIGN_PUBLIC_BYTES + 1]; /* key of who asks for the export */
     char *lines[FLEET_LINES];              /* of the export, without line feeds */
     size_t count;
-    uint32_t pages; /* that it came in */
+    uint32_t pages;              /* that it came in */
+    const document_t *take_back; /* that the reader has; NULL: none */
 } fleet_t;
 
 /* Make the catalog in a fixture that is open; fleet_close leaves that open. */
 void fleet_open(fleet_t *fleet, fixture_t *fixture, fleet_flaw_t flaw);
 void fleet_close(fleet_t *fleet);
+
+/* For tests that add to it: an order as all begin, a signature, a batch that the agent signed. */
+order_t fleet_blank_order(uint32_t id, order_kind_t kind, int64_t issued_us, who_t proposer);
+void fleet_sign(fleet_t *fleet, document_t *document, who_t who);
+void fleet_put_reports(fleet_t *fleet, Drover__Reports *reports, int64_t received_us);
 
 /* One more row of the audit log, in a commit of its own. */
 void fleet_audit(fleet_t *fleet, const char *action);

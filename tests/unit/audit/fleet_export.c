@@ -155,7 +155,10 @@ void fleet_remove(fleet_t *fleet, size_t index) {
 fleet_verdict_t fleet_verify(fleet_t *fleet, const audit_head_t *earlier) {
     fleet_verdict_t verdict = {0};
     CLEANUP(audit_verify_destroy_p) audit_verify_t *verify = NULL;
-    audit_verify_options_t options = {.root = fleet->root_document, .earlier = earlier};
+    audit_verify_options_t options = {.root = fleet->root_document,
+                                      .earlier = earlier,
+                                      .take_backs = &fleet->take_back,
+                                      .take_back_count = fleet->take_back != NULL ? 1 : 0};
     GOOD(fleet, audit_verify_new(&options, &verify, ERR(fleet)));
     for (size_t i = 0; i < fleet->count && verdict.status == STATUS_OK; i++) {
         verdict.status =
