@@ -10,7 +10,7 @@ from pathlib import Path
 
 # Labels that run in each tree. None: all of them but NOT_IN_SUITE.
 KINDS = {
-    "dev": None,
+    "dev": None,  # faults and model too: what they ask of the programs needs no second run
     "asan": {"unit", "integration", "fuzz"},  # there, fuzz is a replay of the seeds
     "fuzz": {"fuzz"},
 }
