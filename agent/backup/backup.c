@@ -110,6 +110,9 @@ static void worker_environment(char **ret_variables, size_t room) {
         "UBSAN_OPTIONS=",
 #ifdef DROVER_FAILPOINTS
         "DROVER_FAILPOINT=",
+        "LD_PRELOAD=",
+        "FAULT_AT=",
+        "FAULT_COUNTS=", /* tests/faults/shim.c */
 #endif
     };
     size_t count = 0;
@@ -151,7 +154,7 @@ static int spawn_worker(int order, int answer, pid_t *ret_pid) {
     char name[] = "drover-backup";
     char word[] = BACKUP_WORKER_WORD;
     char *argv[] = {name, word, NULL};
-    char *environment[8];
+    char *environment[16];
     worker_environment(environment, sizeof environment / sizeof environment[0]);
     if (posix_spawn_file_actions_init(&actions) != 0) {
         return ENOMEM;
