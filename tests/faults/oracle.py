@@ -24,12 +24,10 @@ GONE_S = 30  # a net: what ends by itself has ended by then
 class World:
     """Where the judge looks: a server, its tenants, the coordinator's and an agent's folder."""
 
-    def __init__(self, postgres, fleet, tenants, count, outside=()):
+    def __init__(self, postgres, fleet, tenants):
         self.postgres = postgres
         self.fleet = fleet
         self.tenants = tenants
-        self.count = count  # migrations of the chain
-        self.outside = {f"V{number:03d}" for number in outside}  # those without a transaction
 
     def catalog(self, question, *values):
         path = f"file:{self.fleet.folder / 'catalog.sqlite'}?mode=ro"
@@ -61,15 +59,14 @@ def fold(rows):
 
 
 def judge_effects(world, tenant, rows):
-    """1: each migration committed at most once a generation, exactly once where the ledger says so.
-    A change without a transaction that is made again leaves a second trace: its statements are
-    idempotent by its author's care, so that only its row is counted."""
+    """1: each migration took effect as often as the ledger says, and its tables stand."""
     found = []
     if world.postgres.value("SELECT to_regclass('public.trace') IS NOT NULL", tenant):
         traces = Counter(world.postgres.run("SELECT version, direction FROM public.trace", tenant))
     else:
         traces = Counter()
-    said = Counter((row["version"], row["kind"]) for row in rows if row["kind"] in ("apply", "undo"))
+    said = Counter((row["version"], row["kind"]) for row in rows
+                   if row["kind"] in ("apply", "undo"))
     for key in sorted(set(traces) | set(said)):
         if traces[key] != said[key] and key != ("V001", "undo"):
             found.append(f"1 {tenant}: {key} took effect {traces[key]} times, "
@@ -117,7 +114,8 @@ def judge_points(world):
             " AND t.touched = 1"):
         if tenant not in world.tenants:
             continue
-        rows = [row for row in ledger(world, tenant) if row["job"] == job and row["kind"] == "apply"]
+        rows = [row for row in ledger(world, tenant)
+                if row["job"] == job and row["kind"] == "apply"]
         points = world.catalog("SELECT taken_us, position FROM recovery_point WHERE reference = ?",
                                reference)
         if rows and not points:

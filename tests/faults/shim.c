@@ -2,7 +2,8 @@
  * shim.c: faults at the durable writes and the sends of a program that is started with this library
  * in LD_PRELOAD. The programs themselves know nothing of it, so that what is tested is what ships.
  *
- *     FAULT_COUNTS=FILE      counters of all that passes, shared by the program and its children
+ *     FAULT_COUNTS=FILE      counters of all that passes, shared by the program and its children;
+ *                            behind them a number: nothing counts or strikes while it is 0
  *     FAULT_AT=PLACE:OP:N:ACTION
  *     FAULT_CHAOS=SEED:PERMILLE
  *
@@ -29,7 +30,14 @@
 #include <unistd.h>
 #include <zmq.h>
 
-enum { PLACES = 6, OPS = 4, PATH_BYTES = 4096, HELD_BYTES = 1 << 20, ROUTE_BYTES = 256 };
+enum {
+    PLACES = 6,
+    OPS = 4,
+    ARMED = PLACES * OPS,
+    PATH_BYTES = 4096,
+    HELD_BYTES = 1 << 20,
+    ROUTE_BYTES = 256
+};
 
 static const char *const places[PLACES] = {"catalog", "journal", "backup",
                                            "paper",   "bundle",  "wire"};
@@ -79,11 +87,12 @@ static void read_fault(const char *text) {
 }
 
 __attribute__((constructor)) static void begin(void) {
-    static _Atomic uint64_t own[PLACES * OPS];
+    static _Atomic uint64_t own[PLACES * OPS + 1];
     const char *path = getenv("FAULT_COUNTS");
     const char *at = getenv("FAULT_AT");
     const char *chaos = getenv("FAULT_CHAOS");
     counters = own;
+    own[ARMED] = 1;
     if (path != NULL) {
         int fd = open(path, O_RDWR | O_CLOEXEC);
         void *seen =
@@ -145,7 +154,7 @@ static void end_here(int number) {
 /* Counts; true where this one is to fail, with errno set. */
 static bool before(int place, int op, bool *ret_hit) {
     *ret_hit = false;
-    if (place < 0) {
+    if (place < 0 || atomic_load(&counters[ARMED]) == 0) {
         return false;
     }
     uint64_t number = atomic_fetch_add(&counters[place * OPS + op], 1) + 1;

@@ -36,7 +36,8 @@ def open_stage(folder, postgres, names, cluster=None, **changes):
                coordinator_changes={"lease": "2s", "unreachable_after": "2s",
                                     **changes.get("coordinator", {})},
                agent_changes=changes.get("agent", {})) as fleet:
-        fleet.push_bundle(effects.write(folder / "chain", COUNT, outside=OUTSIDE), "chain")
+        write = changes.get("write", effects.write)
+        fleet.push_bundle(write(folder / "chain", COUNT, outside=OUTSIDE), "chain")
         rollouts.baseline(fleet, application="chain")
         yield Stage(fleet, postgres, names)
 
@@ -61,13 +62,19 @@ class Stage:
         """The environment of a program with the shim and counters of its own."""
         self.shims += 1
         self.counts_path = self.fleet.folder / f"counts.{self.shims}"
-        self.counts_path.write_bytes(bytes(8 * len(PLACES) * len(OPS)))
+        self.counts_path.write_bytes(bytes(8 * len(PLACES) * len(OPS) + 8))
         library = Path(os.environ["DROVER_BIN_DIR"]) / "faultshim.so"
         return {"LD_PRELOAD": library, "FAULT_COUNTS": self.counts_path, **words}
 
+    def arm(self):
+        """Count, and strike, from now on: a start passes more the longer the fleet has lived."""
+        with open(self.counts_path, "r+b", buffering=0) as file:
+            file.seek(8 * len(PLACES) * len(OPS))
+            file.write(struct.pack("Q", 1))
+
     def counts(self):
         """How often what passed: {(place, op): number}."""
-        numbers = struct.unpack(f"{len(PLACES) * len(OPS)}Q", self.counts_path.read_bytes())
+        numbers = struct.unpack(f"{len(PLACES) * len(OPS) + 1}Q", self.counts_path.read_bytes())
         return {(place, op): numbers[len(OPS) * i + j]
                 for i, place in enumerate(PLACES) for j, op in enumerate(OPS)}
 
@@ -123,7 +130,7 @@ class Stage:
 
     def judge(self, *names, forgot=False):
         """With forgot the catalog is one that went back in time: it lacks orders of before."""
-        world = oracle.World(self.postgres, self.fleet, names, COUNT, OUTSIDE)
+        world = oracle.World(self.postgres, self.fleet, names)
         found = [line for line in oracle.judge(world) if not (forgot and line.startswith("5 "))]
         if found:
             print(self.fleet.output()[-20000:])
@@ -146,7 +153,7 @@ class Operator:
 
     def rollout(self):
         """Its rollout as the catalog has it, or None."""
-        found = oracle.World(self.stage.postgres, self.stage.fleet, [], COUNT).catalog(
+        found = oracle.World(self.stage.postgres, self.stage.fleet, []).catalog(
             "SELECT r.rollout_id, r.finished_us FROM task AS t JOIN rollout AS r USING (rollout_id)"
             " WHERE t.tenant_name = ? AND r.kind = 1", self.name)
         return found[0] if found else None

@@ -88,7 +88,7 @@ def test_older_catalog(stage, folder, round_):
     for path in kept:
         put_back(stage, path)
         said += start_until_ahead(stage)
-        world = oracle.World(stage.postgres, stage.fleet, names, stages.COUNT)
+        world = oracle.World(stage.postgres, stage.fleet, names)
         known = world.catalog(
             "SELECT r.rollout_id FROM rollout AS r JOIN task AS t USING (rollout_id)"
             " WHERE r.kind = 1 AND t.tenant_name = ?", names[0])

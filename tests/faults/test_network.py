@@ -67,7 +67,7 @@ def test_partition(stage, partition, when):
 
 def to_rest(stage, rollout):
     """Until the catalog has it at rest: an operator's own questions would be lost as well."""
-    world = oracle.World(stage.postgres, stage.fleet, [], stages.COUNT)
+    world = oracle.World(stage.postgres, stage.fleet, [])
     stages.await_true(lambda: world.catalog("SELECT state FROM rollout WHERE rollout_id = ?",
                                             rollout)[0][0] in RESTING,
                       "the rollout does not rest")

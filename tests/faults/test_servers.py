@@ -60,7 +60,8 @@ def test_crash_after_the_commit(stage, postgres, migration):
     took = stage.finish(rollout)
     stage.judge(name)
     stages.note("PostgreSQL crashes after a commit, its reply lost", f"change {migration}",
-                "settled from the ledger" + "".join(f"; {s}, retried" for s in took) + "; succeeded")
+                "settled from the ledger" + "".join(f"; {s}, retried" for s in took) +
+                "; succeeded")
 
 
 @pytest.mark.parametrize("point", ["agent.change.scripted", "agent.change.recorded",

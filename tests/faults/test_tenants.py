@@ -1,21 +1,14 @@
 """A hostile slow tenant delays only itself: locks that are not let go, statements that sleep."""
+from functools import partial
+
 import pytest
 
 import stage as stages
-from lib import rollouts
+from lib import gates, rollouts
 
 EACH = 4
+GATED = 2  # its script sleeps while a gate of its tenant is shut
 LOCK = "LOCK TABLE public.trace IN ACCESS EXCLUSIVE MODE"
-SLEEPY = """
-SET ROLE tenant_owner;
-CREATE FUNCTION public.sleepy() RETURNS trigger LANGUAGE plpgsql AS
-$$ BEGIN PERFORM pg_sleep(600); RETURN NEW; END $$;
-CREATE TRIGGER sleepy BEFORE INSERT ON public.trace FOR EACH ROW EXECUTE FUNCTION public.sleepy();
-"""
-AWAKE = """
-DROP TRIGGER sleepy ON public.trace;
-DROP FUNCTION public.sleepy();
-"""
 ALONE = """
 BEGIN; LOCK TABLE drover.fence IN ACCESS EXCLUSIVE MODE;
 LOCK TABLE drover.history IN ACCESS EXCLUSIVE MODE
@@ -26,7 +19,8 @@ LOCK TABLE drover.history IN ACCESS EXCLUSIVE MODE
 def stage(folder, postgres):
     names = [f"h{number:02d}" for number in range(3 * EACH)]
     cluster = stages.configs.cluster(postgres, names, parallel=2)
-    with stages.open_stage(folder, postgres, names, cluster) as stage:
+    with stages.open_stage(folder, postgres, names, cluster,
+                           write=partial(gates.write, gated=(GATED,))) as stage:
         yield stage
 
 
@@ -65,14 +59,12 @@ def test_tenant_locks(stage, postgres, what, words):
 
 def test_tenant_sleeps(stage, postgres):
     names = first_step(stage)
-    postgres.run(SLEEPY, names[0])
+    gate = gates.Gates(postgres)
+    gate.shut(names[0])
     rollout = run_past(stage, names)
-    stages.await_true(lambda: postgres.run(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s AND"
-        " wait_event = 'PgSleep'", values=(names[0],)) != [], "nobody sleeps there")
-    stage.fleet.agents["one"].stop()  # so that nobody starts it again before it is taken away
-    postgres.run(AWAKE, names[0])
-    stage.start_agent()
+    gate.await_somebody(names[0])
+    gate.open_all()
     took = stage.finish(rollout)
+    stage.judge(*names)
     stages.note("a tenant's statement sleeps", "rollout of four", "three pass; " +
                 "".join(f"{s}, retried; " for s in took) + "succeeded once it is awake")
