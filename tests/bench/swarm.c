@@ -8,8 +8,9 @@
  * signed reports. A job ends with one report, at once. Writes each agent's request to be enrolled
  * as FOLDER/NAME.request and prints "peer NAME", then waits for a line on its input (the requests
  * are accepted by then);
- * "online" when all are welcomed; "told" when all inventories are acknowledged; "jobs N SECONDS"
- * whenever no report has been outstanding for a second, N counted since the first of them.
+ * "online" when all are welcomed, again where all were lost between; "told" when all inventories
+ * are acknowledged; "jobs N SECONDS" whenever no report has been outstanding for a second, N
+ * counted since the first of them.
  */
 #include "common/base/clock.h"
 #include "common/base/limits.h"
@@ -241,9 +242,12 @@ static void on_receive(void *context, const void *bytes, size_t size) {
 }
 
 static void on_event(void *context, dialer_event_t event, const char *reason) {
+    agent_t *agent = context;
     if (event == DIALER_CONNECTED) {
-        say_hello(context);
+        say_hello(agent);
     } else {
+        welcomed -= agent->welcomed ? 1 : 0; /* it says hello again once it is connected */
+        agent->welcomed = false;
         (void)fprintf(stderr, "swarm: connection: %s\n", reason);
     }
 }

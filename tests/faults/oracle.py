@@ -170,16 +170,16 @@ def judge_reports(world):
     for tenant in world.tenants:
         rows = ledger(world, tenant)
         latest = world.catalog(
-            "SELECT t.job_id, t.state, t.position, r.target_position, r.kind FROM task AS t"
+            "SELECT t.state, t.position FROM task AS t"
             " JOIN rollout AS r USING (rollout_id) WHERE t.tenant_name = ? AND r.kind IN (1, 2)"
             " ORDER BY r.created_us DESC LIMIT 1", tenant)
-        if latest and rows and latest[0][1] in (SUCCEEDED, NOT_NEEDED):
+        if latest and rows and latest[0][0] in (SUCCEEDED, NOT_NEEDED):
             try:
                 stands = len(fold(rows))
             except ValueError:
                 continue
-            if stands != latest[0][3]:
-                found.append(f"11 {tenant}: the catalog says {latest[0][3]}, its ledger {stands}")
+            if stands != latest[0][1]:
+                found.append(f"11 {tenant}: the catalog says {latest[0][1]}, its ledger {stands}")
     return found
 
 
