@@ -379,7 +379,7 @@ static const command_flag_t RECOVERED_FLAGS[] = {
     {.name = "without", .kind = FLAG_TEXT, .value = "AGENT", .required = true, .help = "agent that is waited for no longer"},
     {.name = "reason", .letter = 'm', .kind = FLAG_TEXT, .value = "TEXT", .required = true, .help = "why, for the audit log"}};
 static const command_flag_t SAVED_FLAGS[] = {
-    {.name = "at", .kind = FLAG_TEXT, .value = "TIME", .help = "when the copy was made: 2026-03-01T03:00Z, or 2h for two hours ago; default now"}};
+    {.name = "at", .kind = FLAG_TEXT, .value = "WHEN", .help = "when the copy was made: 2026-03-01T03:00Z, or 2h for two hours ago; default now"}};
 static const command_example_t RECOVERED_EXAMPLES[] = {{"drover coordinator recovered --without db7 --reason \"host burnt down\"", "Go on though the agent db7 will not come back"}};
 static const command_t COORDINATOR_COMMANDS[] = {
     {.name = "recovery", .summary = "show how far a catalog that went back in time is filled again", .run = handle_coordinator_recovery,

@@ -38,7 +38,7 @@ MUST_CHECK status_t verbs_coordinator_recovered(call_t *call, error_t *err);
 MUST_CHECK status_t verbs_coordinator_saved(call_t *call, error_t *err);
 /* Refuse what would rest on a catalog that is not filled again. CATALOG_RECOVERING. */
 MUST_CHECK status_t verbs_refill_permits(call_t *call, error_t *err);
-/* "recovering": since when, why and how many agents are missing; null where it is not. */
+/* "recovering": since when, why and how many agents are missing; absent where it is not. */
 MUST_CHECK status_t verbs_refill_banner(call_t *call, error_t *err);
 
 /* verbs_resolve.c: what only a person can decide */

@@ -76,7 +76,6 @@ status_t verbs_refill_banner(call_t *call, error_t *err) {
     roll_t roll = {0};
     TRY(call_roll(call, false, &roll, err));
     if (!roll.refill.open) {
-        row_text(&call->document, "recovering", NULL);
         return STATUS_OK;
     }
     CLEANUP(row_free) row_t row = row_new();

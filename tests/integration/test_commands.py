@@ -55,7 +55,7 @@ def required(path):
 
 def right_line(path):
     """A line that parses; what it names need not exist."""
-    return [{"KIND": "release", "N": "1"}.get(word, "nothing" if word.isupper() else word)
+    return [{"KIND": "release", "N": "1", "OUTCOME": "gone"}.get(word, "nothing" if word.isupper() else word)
             for word in required(path)]
 
 
@@ -153,6 +153,7 @@ def test_values(path, tmp_path):
                "FD": ("-1", "takes a whole number, not '-1'"),
                "METHOD": ("undoo", "did you mean 'undo'?"),
                "KIND": ("zzzzzz", "--kind is one of release, "),
+               "OUTCOME": ("zzzzzz", "--as is one of applied, "),
                "ROLE": ("zzzzzz", "--role is one of viewer, "),
                "TIME": ("5x", "takes a duration as in 30s, not '5x'")}.get(value)
         if bad is None or flag in ("--since", "--until"):
