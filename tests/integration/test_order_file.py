@@ -51,14 +51,17 @@ class Site:
         (self.folder / f"{name}.new").write_bytes(path.read_bytes())
         (self.folder / f"{name}.new").rename(self.folder / f"{name}.order")
 
-    def await_account(self, name):
-        """What came of a dropped file."""
-        path = self.folder / f"{name}.txt"
+    def await_file(self, name):
+        path = self.folder / name
         end = time.monotonic() + AWAIT_S
         while not path.exists():
             assert time.monotonic() < end, self.fleet.output()
             time.sleep(0.05)  # polling an event that only this file tells
-        return path.read_text()
+        return path
+
+    def await_account(self, name):
+        """What came of a dropped file."""
+        return self.await_file(f"{name}.txt").read_text()
 
     def contents(self):
         return [effects.contents(self.postgres, tenant) for tenant in TENANTS]
@@ -99,9 +102,9 @@ def digest(site):
 def refused(site, path, name, code):
     before = site.contents()
     site.drop(path, name)
+    site.await_file(f"{name}.refused")  # comes last
     account = site.await_account(name)
     assert account.startswith("refused: ") and code in account, account
-    assert (site.folder / f"{name}.refused").exists()
     assert not (site.folder / f"{name}.order").exists()
     assert site.contents() == before
 
