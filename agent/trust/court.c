@@ -169,14 +169,6 @@ static court_answer_t get_order(court_t *court, const digest_t *digest,
 
 /* ---- tickets ---- */
 
-/* Whether another ticket for the wave may do what this one does not: who signed what it holds does
- * not count any more, or not yet here. The coordinator hears of it, and sends the job again under
- * a ticket without that word. */
-static bool has_lapsed(const error_t *err) {
-    return err->code == ERROR_CARD_REVOKED || err->code == ERROR_CARD_TIME ||
-           err->code == ERROR_TRUST_THRESHOLD || err->code == ERROR_ORDER_EXPIRED;
-}
-
 /* The wave of a later job is open once any ticket for it was verified: the order signs one set of
  * conditions a wave, whichever statements fulfil them. */
 static court_answer_t open_wave(court_t *court, brief_t *brief, const warrant_job_t *job,
@@ -194,7 +186,9 @@ static court_answer_t open_wave(court_t *court, brief_t *brief, const warrant_jo
     ticket_claim_t claim = {.wave = wave, .bytes = bytes->data, .size = bytes->size};
     ticket_verdict_t verdict;
     if (ticket_verify(&brief->authority, &claim, &verdict, err) != STATUS_OK) {
-        if (has_lapsed(err)) { /* the paper is of no use to anybody any more */
+        /* The paper is of no use to anybody any more. The coordinator hears of it, and sends the
+         * job again under a ticket without that word. */
+        if (ticket_has_lapsed(err->code)) {
             papers_drop(court->rooms.papers, &name);
             err->retry = RETRY_TRANSIENT;
             return COURT_REFUSED;

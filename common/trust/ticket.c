@@ -259,3 +259,8 @@ status_t ticket_verify(const order_authority_t *authority, const ticket_claim_t 
     *ret_verdict = verdict;
     return STATUS_OK;
 }
+
+bool ticket_has_lapsed(error_code_t code) {
+    return code == ERROR_CARD_REVOKED || code == ERROR_CARD_TIME || code == ERROR_TRUST_THRESHOLD ||
+           code == ERROR_ORDER_EXPIRED;
+}

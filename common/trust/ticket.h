@@ -110,4 +110,9 @@ MUST_CHECK status_t ticket_approval(const order_authority_t *authority, uint32_t
 MUST_CHECK status_t ticket_verify(const order_authority_t *authority, const ticket_claim_t *claim,
                                   ticket_verdict_t *ret_verdict, error_t *err);
 
+/* Whether another ticket for the wave may do what one that failed with this code does not: who
+ * signed what it holds does not count any more, or not yet. An agent says so of a job that it has
+ * not begun, as a passing fault; no other one bears these codes. */
+bool ticket_has_lapsed(error_code_t code);
+
 #endif

@@ -252,6 +252,9 @@ void tasks_report(engine_t *engine, run_t *run, uint32_t ordinal, const event_t 
         forget_error(task);
         set_text(&task->notes, report->notes);
     }
+    if (report->unspent && !report->touched && task->attempts > 0) {
+        task->attempts--; /* the end of the order bounds how often */
+    }
     save(run, ordinal, effects);
     tasks_apply(engine, run, ordinal, report->event, event, effects);
 }

@@ -33,6 +33,37 @@ static void test_transient(void **state) {
     stage_close(&stage);
 }
 
+/* Given back before anything was begun: the only try is still there. What was touched is spent. */
+static void test_unspent(void **state) {
+    (void)state;
+    stage_t stage;
+    stage_open(&stage);
+    rollout_plan_t plan = ONE;
+    plan.attempts = 1;
+    rollout_t *rollout = stage_start(&stage, &plan);
+    const task_t *task = &rollout->tasks[0];
+    report_facts_t facts = {.job = task->job, .event = TASK_EVENT_TRANSIENT, .unspent = true};
+    for (int round = 0; round < 3; round++) {
+        assert_int_equal(stage_room(&stage, 1, 1), 1);
+        assert_int_equal(task->attempts, 1);
+        const agent_key_t agent = task->agent;
+        facts.attempt = task->attempt;
+        facts.touched = round == 2;
+        stage.chance = UINT32_MAX;
+        stage_report_facts(&stage, &agent, &facts);
+        stage_report_facts(&stage, &agent, &facts); /* said twice, it counts once */
+        if (round < 2) {
+            assert_task(rollout, 0, TASK_WAITING);
+            assert_int_equal(task->attempts, 0);
+            assert_int_equal(task->due_us, stage.now_us + SECONDS(1));
+            stage.now_us += SECONDS(1);
+            stage_tick(&stage, 0, 1);
+        }
+    }
+    assert_task(rollout, 0, TASK_FAILED);
+    stage_close(&stage);
+}
+
 /* A wait that ends under a failed wave stays a wait: nothing more of that wave is started. */
 static void test_due_in_failed_wave(void **state) {
     (void)state;
@@ -416,6 +447,7 @@ static void test_ruled(void **state) {
 case_list_t cases_task(void) {
     static const struct CMUnitTest ITEMS[] = {
         cmocka_unit_test(test_transient),
+        cmocka_unit_test(test_unspent),
         cmocka_unit_test(test_due_in_failed_wave),
         cmocka_unit_test(test_stop_ends_waits),
         cmocka_unit_test(test_unknown_then_evidence),

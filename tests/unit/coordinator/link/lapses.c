@@ -14,7 +14,9 @@ enum { EACH = TENANTS / 2 }; /* tenants of one of two waves */
 static void end_job(actor_t *actor, Drover__Outcome outcome, const buffer_t *result) {
     Drover__ApplicationSeen state = DROVER__APPLICATION_SEEN__INIT;
     Drover__Failure failure = DROVER__FAILURE__INIT;
-    Drover__Report report = report_of(actor, DROVER__STEP__STEP_VERIFY, outcome, true);
+    bool done = outcome == DROVER__OUTCOME__OUTCOME_DONE;
+    Drover__Report report = report_of(
+        actor, done ? DROVER__STEP__STEP_VERIFY : DROVER__STEP__STEP_CHECK, outcome, true);
     state.application = field_of_text("shop");
     state.version = field_of_text("V002");
     state.generation = 1;
@@ -132,6 +134,15 @@ static void test_wave_waits_for_a_person(void **state) {
     assert_second(world, WAVE_OPEN);
 }
 
+/* No task of the rollout has spent more. */
+static void assert_tries(world_t *world, uint32_t most) {
+    rollout_t *rollout = stored_rollout(world);
+    for (uint32_t i = 0; i < rollout->task_count; i++) {
+        assert_true(rollout->tasks[i].attempts <= most);
+    }
+    rollout_destroy(&rollout);
+}
+
 /* The job that had not begun is refused for the old ticket, and comes again under the new one. */
 static void test_wave_goes_on_by_what_others_said(void **state) {
     world_t *world = *state;
@@ -147,6 +158,7 @@ static void test_wave_goes_on_by_what_others_said(void **state) {
     assert_false(digest_equal(&second, &first));
     assert_true(names(world, &second, &world->b));
     assert_false(names(world, &second, &world->a));
+    assert_tries(world, 1); /* what had not begun spent none */
 }
 
 /* A trust change that takes nobody's word leaves the ticket as it is. */
