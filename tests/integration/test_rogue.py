@@ -46,6 +46,20 @@ CASES = {
     "strange-approval": "DRV-7011",
     "swapped-paper": "DRV-7001",
     "strange-batch": None,
+    "standing-stranger": "DRV-7011",
+    "standing-no-match": "DRV-7021",
+    "standing-other-tenant": "DRV-7021",
+    "standing-other-cluster": "DRV-7021",
+    "standing-other-target": "DRV-7021",
+    "standing-past-the-target": "DRV-7021",
+    "standing-past-its-end": "DRV-7017",
+    "standing-other-number": "DRV-7020",
+    "standing-other-start": "DRV-7090",
+    "standing-other-id": "DRV-7019",
+    "standing-wave": "DRV-7020",
+    "standing-ticket": "DRV-7020",
+    "standing-root": "DRV-7020",
+    "standing-undo": "DRV-7021",
 }
 HELD = "DRV-7048"
 
@@ -78,12 +92,13 @@ class Rogue:
                       self.fleet.folder / "elsewhere" / "release.key")
         return self.fleet.ok("bundle", "show", path, "-o", "json").json["digest"]
 
-    def ask(self, case):
-        """What became of the case's job: the line that the rogue printed."""
+    def ask(self, case, name="one"):
+        """What became of the case's job on this tenant: the line that the rogue printed."""
         self.epoch += 1
+        tenant, other = (self.tenant, self.other) if name == "one" else (self.other, self.tenant)
         argv = [program("rogue"), case, self.fleet.address, self.fleet.folder, self.epoch, "chain",
-                self.tenant["tenant"], "one", self.system, "one", 1, self.bundle,
-                self.other["tenant"], self.unreleased]
+                tenant["tenant"], name, self.system, name, 1, self.bundle,
+                other["tenant"], self.unreleased]
         done = subprocess.run([str(word) for word in argv], env=clean_environment(),
                               capture_output=True, text=True, timeout=WITHIN_S, check=False)
         assert done.returncode == 0, done.stdout + done.stderr + self.fleet.output()
@@ -105,7 +120,8 @@ def rogue(folder, postgres):
 def test_the_list_is_whole():
     listed = subprocess.run([program("rogue"), "--list"], capture_output=True, text=True,
                             check=True).stdout.split()
-    assert sorted(listed) == sorted([*CASES, "honest", "held"])
+    assert sorted(listed) == sorted(
+        [*CASES, "honest", "held", "standing-honest", "standing-deep-undo"])
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -124,6 +140,16 @@ def test_what_was_signed_is_done(rogue):
     """The same conversation without a lie changes the tenant, once."""
     assert rogue.ask("honest").split()[0] == "OUTCOME_DONE"
     effects.assert_applied_once(rogue.postgres, "one", 2)
+
+
+def test_what_was_signed_for_whoever_matches_is_done(rogue):
+    """And taken back by that very order no further than it led."""
+    assert rogue.ask("standing-honest", "two").split()[0] == "OUTCOME_DONE"
+    effects.assert_applied_once(rogue.postgres, "two", 2)
+    before = effects.contents(rogue.postgres, "two")
+    line = rogue.ask("standing-deep-undo", "two")
+    assert line.split()[:2] == [REFUSED, "DRV-7090"], line
+    assert effects.contents(rogue.postgres, "two") == before
 
 
 def test_a_hold_outlives_its_coordinator(rogue):

@@ -62,6 +62,8 @@ typedef struct rogue_case {
     bool swap_paper;  /* serve other bytes than the digest says */
     bool with_ticket; /* a forged one */
     bool held;        /* a hold is told first */
+    bool keep_order;  /* leave the signed order in the folder … */
+    bool kept_order;  /* … or take the one that was left there */
     bool silent;      /* the agent is expected to drop it: ask for something honest right after */
     bool approve;     /* the ticket is an approval by … */
     rogue_signer_t approvers[2];

@@ -105,9 +105,13 @@ static void serve(rogue_case_t *made, const digest_t *digest, const document_t *
     rogue_must(document_encode(document, &paper->bytes, &err), &err);
 }
 
-/* Roots over the leaves as they stand now, and the proof of the job's. */
+/* Roots over the leaves as they stand now, and the proof of the job's. A standing order has neither
+ * wave nor root: the leaf is all that a job claims. */
 static void grow_trees(rogue_case_t *made) {
     error_t err = {0};
+    if (made->order.wave_count == 0) {
+        made->proof.leaf = made->leaves[0];
+    }
     for (uint32_t i = 0; i < made->order.wave_count; i++) {
         CLEANUP(merkle_destroy_p) merkle_t *merkle = NULL;
         const leaves_t leaves = {.application = made->order.application,
@@ -173,14 +177,34 @@ static void forge_ticket(rogue_case_t *made) {
     made->ticket_digest = paper->digest;
 }
 
+/* The very order that another case left in the folder, or this one for another case. */
+static document_t *kept_order(rogue_case_t *made) {
+    char path[PATH_SIZE];
+    error_t err = {0};
+    document_t *document = NULL;
+    (void)snprintf(path, sizeof path, "%s/kept.order", made->facts->folder);
+    if (made->kept_order) {
+        CLEANUP(order_destroy_p) order_t *order = NULL;
+        rogue_must(trust_file_read(path, &document, &err), &err);
+        rogue_must(order_read(document, &order, &err), &err);
+        made->leaves[0].number = made->proof.leaf.number = order->issued_us;
+        made->order.id = order->id;
+        return document;
+    }
+    document = signed_order(made, &made->order, made->signers);
+    if (made->keep_order) {
+        rogue_must(trust_file_write(document, path, &err), &err);
+    }
+    return document;
+}
+
 static void finish_order(rogue_case_t *made) {
     int64_t version = 0;
     made->order.fleet = fleet_id(made->facts, made->fleet_of, &version);
     made->order.proposer =
         *keyfile_sign_public(rogue_key(made->facts, made->signers[0].file, made->signers[0].kind));
     grow_trees(made);
-    CLEANUP(document_destroy_p)
-    document_t *document = signed_order(made, &made->order, made->signers);
+    CLEANUP(document_destroy_p) document_t *document = kept_order(made);
     made->order_digest = document->id;
     if (made->swap_paper) {
         order_t other = made->order;
@@ -208,6 +232,9 @@ static void finish(rogue_case_t *made) {
     made->proof_size = proof.size;
     if (made->spoil_proof) {
         made->proof_bytes[proof.size / 2] ^= 1;
+    }
+    if (order_is_standing(&made->order) && made->terms.order.len == 0) {
+        made->terms.order = field_of_ident(&made->order.id);
     }
     if (!made->without_order) {
         made->terms.order_digest = field_of_digest(&made->order_digest);
@@ -366,6 +393,99 @@ static void strange_batch(rogue_case_t *made) {
     made->silent = true;
 }
 
+/* ---- and about standing orders ---- */
+
+static void standing(rogue_case_t *made) {
+    made->order.standing = "all";
+    made->order.wave_count = 0;
+}
+
+static void standing_honest(rogue_case_t *made) {
+    standing(made);
+    made->keep_order = true;
+}
+
+static void standing_stranger(rogue_case_t *made) {
+    standing(made);
+    stranger(made);
+}
+
+static void standing_no_match(rogue_case_t *made) {
+    standing(made);
+    made->order.standing = "name=nobody";
+}
+
+static void standing_other_tenant(rogue_case_t *made) {
+    standing(made);
+    other_tenant(made);
+}
+
+static void standing_other_cluster(rogue_case_t *made) {
+    standing(made);
+    other_cluster(made);
+}
+
+static void standing_other_target(rogue_case_t *made) { /* the leaf says so, the order does not */
+    standing(made);
+    past_the_target(made);
+    made->leaves[0].to_position++;
+}
+
+static void standing_past_the_target(rogue_case_t *made) {
+    standing(made);
+    past_the_target(made);
+}
+
+static void standing_past_its_end(rogue_case_t *made) {
+    standing(made);
+    expired(made);
+}
+
+static void standing_other_number(rogue_case_t *made) {
+    standing(made);
+    made->leaves[0].number--;
+}
+
+static void standing_other_start(rogue_case_t *made) { /* further back than the ledger tells */
+    standing(made);
+    made->leaves[0].from_position = 0;
+}
+
+static void standing_other_id(rogue_case_t *made) { /* that ledger rows would bear */
+    static ident_t other;
+    other = random_ident();
+    standing(made);
+    made->terms.order = field_of_ident(&other);
+}
+
+static void standing_wave(rogue_case_t *made) {
+    standing(made);
+    made->proof.wave = 1;
+    made->terms.wave = 1;
+}
+
+static void standing_ticket(rogue_case_t *made) {
+    standing_wave(made);
+    made->with_ticket = true;
+}
+
+static void standing_root(rogue_case_t *made) {
+    standing(made);
+    made->proof.path.size = 1;
+}
+
+static void standing_undo(rogue_case_t *made) { /* of what others did */
+    standing(made);
+    undo_too_far(made);
+    made->leaves[0].from_position = 0;
+}
+
+/* Of the very order that moved the tenant, but further than it did. */
+static void standing_deep_undo(rogue_case_t *made) {
+    standing_undo(made);
+    made->kept_order = true;
+}
+
 static void held(rogue_case_t *made) {
     made->held = true;
 }
@@ -407,6 +527,22 @@ static const struct {
     {"strange-approval", strange_approval},
     {"swapped-paper", swapped_paper},
     {"strange-batch", strange_batch},
+    {"standing-stranger", standing_stranger},
+    {"standing-no-match", standing_no_match},
+    {"standing-other-tenant", standing_other_tenant},
+    {"standing-other-cluster", standing_other_cluster},
+    {"standing-other-target", standing_other_target},
+    {"standing-past-the-target", standing_past_the_target},
+    {"standing-past-its-end", standing_past_its_end},
+    {"standing-other-number", standing_other_number},
+    {"standing-other-start", standing_other_start},
+    {"standing-other-id", standing_other_id},
+    {"standing-wave", standing_wave},
+    {"standing-ticket", standing_ticket},
+    {"standing-root", standing_root},
+    {"standing-undo", standing_undo},
+    {"standing-deep-undo", standing_deep_undo},
+    {"standing-honest", standing_honest},
     {"held", held},
     {"honest", honest},
 };
