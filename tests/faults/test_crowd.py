@@ -34,10 +34,10 @@ def test_all_reconnect(folder):
     fleet.start_coordinator()
     process = swarm(fleet)
     try:
-        process.stdin.write("go\n")
-        process.stdin.flush()
-        await_line(process, "online")
-        await_line(process, "told")
+        for awaited in ("online", "told"):
+            process.stdin.write("go\n")
+            process.stdin.flush()
+            await_line(process, awaited)
         fleet.push_bundle(stages.effects.write(folder / "chain", stages.COUNT), "bench")
         for end in ("stop", "kill"):
             getattr(fleet.coordinator, end)()

@@ -18,6 +18,8 @@ AGENT = {("journal", "write"): FILES, ("journal", "sync"): FILES, ("paper", "wri
          ("paper", "rename"): FILES, ("backup", "write"): FILES, ("backup", "sync"): FILES,
          ("backup", "rename"): FILES, ("wire", "send"): SENDS}
 COORDINATOR = {("catalog", "write"): FILES, ("catalog", "sync"): FILES, ("wire", "send"): SENDS}
+# An assertion of libzmq's that a process may run into whose peers gave it up while it slept.
+LIBZMQ = "Assertion failed: !_io_error"
 # In the suite each place is struck in every other way, once, spread over what a rollout passes.
 # The long run takes them in parts, each with a server and tenants of its own.
 PART, PARTS = (int(word) for word in os.environ.get("FAULTS_PART", "0/1").split("/"))
@@ -79,7 +81,7 @@ def choose(stage, program, place, op, turn, step):
         if at >= min(room, MOST):
             pytest.skip("no more of them")
         return 1 + at * max(room, MOST) // MOST
-    return 1 + room * turn // step * 3 // 4  # a rollout may gather more in one write than another
+    return 1 + room * turn // step // 2  # a rollout may gather more in one write than another
 
 
 @pytest.mark.parametrize("place,op,action,turn,step", cases(AGENT))
@@ -144,7 +146,13 @@ def test_coordinator(stage, place, op, action, turn, step):
     if found and action.startswith("stop"):
         stage.fleet.agents["one"].wait_for_line(stages.SILENCE, after=mark)
         stage.resume(found)
-    if action == "full" or (found and action.startswith("kill")):
+        stages.await_true(lambda: not coordinator.is_running() or operator.is_over(),
+                          "nothing goes on after the sleep")
+        if not coordinator.is_running():  # libzmq 4.3.4 may end a process that slept
+            assert LIBZMQ in coordinator.output(), coordinator.output()
+            result += ", is ended by libzmq as it wakes"
+    if not coordinator.is_running() or action == "full" or \
+            (found and action.startswith("kill")):
         coordinator.stop()
         stage.fleet.start_coordinator()
         result += ", is started again"
