@@ -49,6 +49,8 @@ def test_all_reconnect(folder):
     finally:
         process.kill()
         process.wait()
+        process.stdin.close()
+        process.stdout.close()
         fleet.stop()
     stages.note("coordinator stopped, then killed; all agents reconnect", f"{AGENTS} agents",
                 "all welcomed; a rollout over all of them succeeds")
