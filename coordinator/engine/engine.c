@@ -236,6 +236,7 @@ static void step_in_hand(engine_t *engine, const event_t *event, effects_t *effe
                 held = ident_equal(&event->fresh[k], &task->attempt);
             }
             if (!held) {
+                task->touched = task->touched || event->forgetful;
                 tasks_apply(engine, run, i, TASK_EVENT_LACKED, event, effects);
             }
             bool at_work = held || task_state_is_in_flight(task->state);

@@ -82,6 +82,7 @@ typedef struct event {
     held_t held;          /* what does not go forward: of these nothing is given out */
     const ident_t *fresh; /* EVENT_ROOM: room random ids; EVENT_IN_HAND: attempts in hand */
     uint32_t fresh_count;
+    bool forgetful; /* EVENT_IN_HAND: it lost its state, and with it what its attempts did */
     const report_facts_t *report;
 } event_t;
 

@@ -57,6 +57,31 @@ static void test_one_of_two(void **state) {
     stage_close(&stage);
 }
 
+/* What silence made unknown may have been committed: another try must not make that forgotten, or a
+ * rollback would pass the tenant over. Nor must an agent that comes back without its state. */
+static void test_what_is_unknown_counts_as_touched(void **state) {
+    (void)state;
+    stage_t stage;
+    stage_open(&stage);
+    rollout_t *rollout = stage_start(&stage, &(rollout_plan_t){.number = 1, .waves = {{3}}});
+    (void)stage_room(&stage, 1, 3);
+    stage_tick(&stage, LEASE_SECONDS, 0);
+    assert_task(rollout, 0, TASK_UNKNOWN);
+    assert_false(rollout->tasks[0].touched);
+    stage_retry(&stage, rollout, 0);
+    assert_task(rollout, 0, TASK_READY);
+    assert_true(rollout->tasks[0].touched);
+
+    stage_in_hand(&stage, 1, rollout, (task_range_t){.first = 1, .count = 1}); /* not the third */
+    assert_task(rollout, 2, TASK_DISPATCHED);
+    assert_false(rollout->tasks[2].touched); /* it never arrived */
+    const agent_key_t agent = stage_agent(1);
+    stage_step(&stage, &(event_t){.kind = EVENT_IN_HAND, .agent = agent, .forgetful = true});
+    assert_true(rollout->tasks[1].touched);
+    assert_true(rollout->tasks[2].touched);
+    stage_close(&stage);
+}
+
 static void test_unknown_outstanding_and_waiting(void **state) {
     (void)state;
     stage_t stage;
@@ -294,6 +319,7 @@ case_list_t cases_retry(void) {
     static const struct CMUnitTest ITEMS[] = {
         cmocka_unit_test(test_all_failed),
         cmocka_unit_test(test_one_of_two),
+        cmocka_unit_test(test_what_is_unknown_counts_as_touched),
         cmocka_unit_test(test_unknown_outstanding_and_waiting),
         cmocka_unit_test(test_left_out),
         cmocka_unit_test(test_earlier_wave),
