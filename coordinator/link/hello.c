@@ -299,11 +299,13 @@ status_t hello_settle(hub_t *self, session_t *session, error_t *err) {
     event_t event = hub_event(self, EVENT_IN_HAND, &session->key);
     event.fresh = session->in_hand;
     event.fresh_count = session->in_hand_count;
+    event.forgetful = session->forgetful;
     hub_step(self, &event);
     free(session->in_hand);
     session->in_hand = NULL;
     session->in_hand_count = 0;
     session->settled = true;
+    session->forgetful = false;
     session->offer = true;
     return STATUS_OK;
 }
@@ -348,6 +350,7 @@ static void begin_session(hub_t *self, session_t *session, const listener_messag
     session->touched_us = self->now_us;
     session->capacity = 0;
     session->settled = false;
+    session->forgetful = session->forgetful || known->state_changed;
     session->cluster_count = 0;
     leftovers_free(&session->left); /* it tells all of it again */
     session->snapshot = (ident_t){{0}};

@@ -414,6 +414,31 @@ static void test_lost_job_is_offered_again(void **state) {
     assert_true(ident_equal(&world->a.attempt, &attempt));
 }
 
+static void beat_without_primary(actor_t *actor) {
+    Drover__AgentBeat beat = DROVER__AGENT_BEAT__INIT;
+    Drover__ClusterSeen seen = DROVER__CLUSTER_SEEN__INIT;
+    Drover__ClusterSeen *list[] = {&seen};
+    seen.name = field_of_text("main");
+    seen.system_identifier = CLUSTER;
+    beat.wall_us = clock_wall_us();
+    beat.room = 3;
+    beat.clusters = list;
+    beat.n_clusters = 1;
+    actor_send(actor, DROVER__KIND__KIND_AGENT_BEAT, &beat.base);
+}
+
+/* The same where the cluster was given back meanwhile: silence made the task unknown, and its agent
+ * still owes it. */
+static void test_lost_job_is_offered_again_though_unknown(void **state) {
+    world_t *world = *state;
+    get_going(world);
+    ident_t attempt = world->a.attempt;
+    beat_without_primary(&world->a);
+    world->config.timeouts.offer_us = 1;
+    (void)await_message(&world->a, JOBS, 2);
+    assert_true(ident_equal(&world->a.attempt, &attempt));
+}
+
 static void test_draining_dispatches_nothing(void **state) {
     world_t *world = *state;
     actor_dial(&world->a);
@@ -449,6 +474,7 @@ int main(void) {
         TEST(test_failed_transaction_changes_nothing_and_asks_for_hello),
         TEST(test_cancel_is_repeated_until_word_comes),
         TEST(test_lost_job_is_offered_again),
+        TEST(test_lost_job_is_offered_again_though_unknown),
         TEST(test_draining_dispatches_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
