@@ -22,6 +22,7 @@ typedef struct orders orders_t;
 /* What is known of a cluster beside its inventory. */
 typedef struct agent_lease {
     int64_t until_boot_us; /* we may act on it so long */
+    bool denied;           /* the coordinator said last that it is not ours */
     uint32_t queued;       /* jobs accepted, not begun */
     uint32_t running;      /* jobs begun, not over */
 } agent_lease_t;

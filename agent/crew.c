@@ -305,6 +305,15 @@ static bool is_ours(const agent_t *agent, const run_t *run) {
                             : agent->leases[run->cluster_index].until_boot_us > clock_boot_us();
 }
 
+/*
+ * Whether another agent works on the cluster now. What waits here for its turn would wait for ever:
+ * it begins without a lease, which gives it back; what an attempt before a restart may have left is
+ * read first, as far as the cluster can be reached.
+ */
+static bool is_denied(const agent_t *agent, const run_t *run) {
+    return !crew_is_own(run) && agent->leases[run->cluster_index].denied && agent->welcomed;
+}
+
 /* A job of our own whose bundle is not here does not wait for somebody to bring it: it comes to its
  * end, and is tried again as its take-back is. */
 static bool is_forsaken(const agent_t *agent, run_t *run) {
@@ -331,6 +340,9 @@ static bool may_begin(agent_t *agent, run_t *run) {
     }
     const agent_lease_t *lease = &agent->leases[run->cluster_index];
     int64_t slots = agent_config_parallel(agent->config, run->cluster);
+    if (is_denied(agent, run)) {
+        return true; /* begins, to be given back */
+    }
     if (lease->running >= slots || !is_ours(agent, run)) {
         return false;
     }
@@ -348,7 +360,8 @@ static bool may_begin(agent_t *agent, run_t *run) {
 static status_t begin(agent_t *agent, run_t *run, error_t *err) {
     run->begun = true;
     run->begun_boot_us = clock_boot_us();
-    run->machine.leaseless = false;
+    run->given_back = run->cluster != NULL && is_denied(agent, run);
+    run->machine.leaseless = run->given_back;
     if (run->cluster != NULL) {
         agent->leases[run->cluster_index].running++;
         agent->leases[run->cluster_index].queued--;
@@ -444,7 +457,7 @@ void crew_cancel(agent_t *agent, const Drover__Cancel *message) {
     }
 }
 
-static void tick_run(agent_t *agent, run_t *run, int64_t boot_us) {
+static void watch_lease(agent_t *agent, run_t *run, int64_t boot_us) {
     if (run->finished || run->over || run->cluster == NULL) {
         return;
     }
@@ -452,8 +465,34 @@ static void tick_run(agent_t *agent, run_t *run, int64_t boot_us) {
     if (run->begun && !held && !run->machine.leaseless) {
         run->machine.leaseless = true;
         cancel(agent, run);
-    } else if (held) {
+    } else if (held && !run->given_back) {
         run->machine.leaseless = false;
+    }
+}
+
+void crew_watch_leases(agent_t *agent) {
+    int64_t boot_us = clock_boot_us();
+    for (run_t *run = agent->runs; run != NULL; run = run->next_run) {
+        watch_lease(agent, run, boot_us);
+    }
+}
+
+void crew_supersede(agent_t *agent, const run_t *by) {
+    for (run_t *run = agent->runs; run != NULL; run = run->next_run) {
+        bool same = ident_equal(&run->what.tenant, &by->what.tenant) &&
+                    strcmp(run->what.application, by->what.application) == 0;
+        if (run != by && same && !run->finished && !run->machine.cancelled &&
+            !digest_equal(&run->what.order_digest, &by->what.order_digest)) {
+            run_note(run, "stopped: a newer order for this tenant was accepted");
+            run->machine.cancelled = true;
+        }
+    }
+}
+
+static void tick_run(agent_t *agent, run_t *run, int64_t boot_us) {
+    watch_lease(agent, run, boot_us);
+    if (run->finished || run->over || run->cluster == NULL) {
+        return;
     }
     bool late = run->begun && run->what.deadline_ms > 0 &&
                 boot_us - run->begun_boot_us > run->what.deadline_ms * US_PER_MS;

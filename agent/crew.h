@@ -45,6 +45,13 @@ MUST_CHECK status_t crew_take_events(agent_t *agent, error_t *err);
  * something happened that wants another round. */
 bool crew_carry_out(agent_t *agent);
 
+/* Leases that ended: before an answer lets a run go on, since timers may be behind. */
+void crew_watch_leases(agent_t *agent);
+
+/* The order of this run was accepted for its tenant, and supersedes others: what is at work under
+ * one of those stops at its next seam. No machine takes an event here. */
+void crew_supersede(agent_t *agent, const run_t *by);
+
 /* Waits that are over, leases that ended, deadlines that passed. */
 void crew_tick(agent_t *agent);
 

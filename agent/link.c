@@ -50,7 +50,16 @@ static size_t fill_clusters(agent_t *agent, Drover__ClusterSeen *seen,
         seen[i].n_leftovers = left <= LEFTOVERS_TOLD ? seen[i].n_leftovers : 0;
         pointers[i] = &seen[i];
     }
+    link_give_back(agent, pointers, agent->cluster_count);
     return agent->cluster_count;
+}
+
+void link_give_back(agent_t *agent, Drover__ClusterSeen *const *seen, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (!seen[i]->writable || (seen[i]->problem != NULL && *seen[i]->problem != '\0')) {
+            agent->leases[i].until_boot_us = 0;
+        }
+    }
 }
 
 /* The hello names the last report's number: one that a crash takes back would make the coordinator
@@ -133,6 +142,7 @@ static void take_leases(agent_t *agent, Drover__Lease *const *leases, size_t cou
         if (lease != NULL) {
             lease->until_boot_us =
                 leases[i]->valid_ms > 0 ? now + leases[i]->valid_ms * US_PER_MS : 0;
+            lease->denied = leases[i]->valid_ms <= 0;
         }
     }
 }

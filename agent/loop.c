@@ -22,6 +22,7 @@ static int on_session(zloop_t *loop, zmq_pollitem_t *item, void *context) {
     (void)item;
     run_t *run = context;
     agent_t *agent = run->shared->context;
+    crew_watch_leases(agent); /* a process that was stopped wakes to answers, and timers behind */
     if (run->connection != NULL) {
         connection_ready(run->connection, clock_boot_us());
     }
@@ -34,6 +35,7 @@ static int on_child(zloop_t *loop, zmq_pollitem_t *item, void *context) {
     (void)item;
     run_t *run = context;
     agent_t *agent = run->shared->context;
+    crew_watch_leases(agent);
     if (run->backup != NULL && backup_ready(run->backup)) {
         run_next_fn *over = run->backup_over;
         run->backup_over = NULL;

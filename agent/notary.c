@@ -158,6 +158,9 @@ static status_t bind_run(agent_t *agent, run_t *run, const selector_subject_t *s
     free(run->what.tenant_name);
     run->what.tenant_name = name;
     TRY(court_accept(agent->court, &job, warrant, err));
+    if (warrant->number != 0) {
+        crew_supersede(agent, run);
+    }
     if (job.kind == JOB_KIND_FORWARD) {
         TRY(journal_set_begun(agent->journal, &job.tenant, clock_wall_us(), err));
     }

@@ -175,6 +175,7 @@ struct run {
     /* the crew's */
     run_t *next_run;
     size_t cluster_index;           /* in the configuration; meaningless where cluster is NULL */
+    bool given_back; /* begun without a lease: it is settled where it must be, and ends */
     bool begun;                     /* has a slot */
     bool resumed;                   /* was in hand before the agent was restarted */
     bool finished;                  /* the final report is journaled */

@@ -292,6 +292,55 @@ static void test_a_job_without_an_order(void **state) {
 }
 
 /* A database that this host's configuration knows nothing of, whatever was signed. */
+/* Another agent has the cluster now: what waits here for its turn is given back. */
+static void test_a_job_whose_cluster_is_anothers(void **state) {
+    stage_t *stage = *state;
+    agent_t *agent = &stage->agent;
+    (void)recruit(stage, JOB_KIND_FORWARD);
+    agent->leases[0].until_boot_us = 0;
+    settle(stage);
+    assert_int_equal(last_report(stage).count, 0); /* nobody has said so: it waits */
+    agent->leases[0].denied = true;
+    settle(stage);
+    assert_int_equal(last_report(stage).count, 0); /* nor is there a coordinator */
+    agent->welcomed = true;
+    ended(stage, DROVER__OUTCOME__OUTCOME_TRANSIENT, ERROR_CANCELLED);
+    agent->welcomed = false;
+}
+
+/* A process that was stopped past its lease sees that before any answer lets a job go on. */
+static void test_a_lease_that_ended_meanwhile(void **state) {
+    stage_t *stage = *state;
+    agent_t *agent = &stage->agent;
+    run_t *run = recruit(stage, JOB_KIND_FORWARD);
+    run->begun = true;
+    run->machine.state = JOB_WORKING;
+    crew_watch_leases(agent);
+    assert_false(job_should_halt(&run->machine));
+    agent->leases[0].until_boot_us = clock_boot_us() - 1;
+    crew_watch_leases(agent);
+    assert_true(job_should_halt(&run->machine));
+    run->begun = false;
+}
+
+/* A newer order of the same tenant: what is at work under the older one stops at its seam. */
+static void test_a_newer_order_supersedes(void **state) {
+    stage_t *stage = *state;
+    agent_t *agent = &stage->agent;
+    run_t *older = recruit(stage, JOB_KIND_FORWARD);
+    run_t *newer = recruit(stage, JOB_KIND_UNDO);
+    crew_supersede(agent, newer);
+    assert_false(older->machine.cancelled); /* the same order */
+    newer->what.order_digest = (digest_t){{9}};
+    newer->what.tenant.bytes[0] ^= 1;
+    crew_supersede(agent, newer);
+    assert_false(older->machine.cancelled); /* another tenant */
+    newer->what.tenant.bytes[0] ^= 1;
+    crew_supersede(agent, newer);
+    assert_true(older->machine.cancelled);
+    assert_false(newer->machine.cancelled);
+}
+
 static void test_a_database_that_is_no_tenant_here(void **state) {
     stage_t *stage = *state;
     stage->order = sign_order(stage, ORDER_LOOK, NULL);
@@ -402,6 +451,9 @@ static void test_a_refused_job_that_was_at_work_is_looked_at(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_a_job_without_an_order),
+        TEST(test_a_job_whose_cluster_is_anothers),
+        TEST(test_a_lease_that_ended_meanwhile),
+        TEST(test_a_newer_order_supersedes),
         TEST(test_a_database_that_is_no_tenant_here),
         TEST(test_a_signed_look_begins_when_its_order_has_come),
         TEST(test_a_stop_ends_what_has_not_begun),
