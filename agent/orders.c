@@ -167,8 +167,8 @@ static void look_at_open(agent_t *agent) {
 
 /* ---- what is new ---- */
 
-/* Told first, then renamed, here and where one is taken: a crash between leaves it fresh, so that it
- * is told again. Who waits for both waits for the name. */
+/* Told first, then renamed, here and where one is taken: a crash between leaves it fresh, so that
+ * it is told again. Who waits for both waits for the name. */
 static void refuse(agent_t *agent, const char *name, const error_t *err) {
     CLEANUP(buffer_free) buffer_t text = {0};
     char line[2048];
