@@ -174,11 +174,11 @@ struct run {
 
     /* the crew's */
     run_t *next_run;
-    size_t cluster_index;           /* in the configuration; meaningless where cluster is NULL */
-    bool given_back; /* begun without a lease: it is settled where it must be, and ends */
-    bool begun;                     /* has a slot */
-    bool resumed;                   /* was in hand before the agent was restarted */
-    bool finished;                  /* the final report is journaled */
+    size_t cluster_index; /* in the configuration; meaningless where cluster is NULL */
+    bool given_back;      /* begun without a lease: it is settled where it must be, and ends */
+    bool begun;           /* has a slot */
+    bool resumed;         /* was in hand before the agent was restarted */
+    bool finished;        /* the final report is journaled */
     uint8_t planned[TABLE_EFFECTS]; /* effects that wait for the commit */
     job_state_t last_state;         /* before the final one: which step the end is reported for */
     bool main_action;               /* it does what its order is for, by a warrant */

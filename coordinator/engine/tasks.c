@@ -149,6 +149,11 @@ static void stamp(task_t *task, task_state_t before, const event_t *event) {
     }
 }
 
+/* Nobody knows what became of its attempt. */
+static bool is_unsettled(task_state_t state) {
+    return state == TASK_UNKNOWN || state == TASK_OUTSTANDING;
+}
+
 void tasks_apply(engine_t *engine, run_t *run, uint32_t ordinal, task_event_t what,
                  const event_t *event, effects_t *effects) {
     rollout_t *rollout = run->rollout;
@@ -163,6 +168,9 @@ void tasks_apply(engine_t *engine, run_t *run, uint32_t ordinal, task_event_t wh
     }
     set_state(run, ordinal, next);
     stamp(task, before, event);
+    if (what == TASK_EVENT_RETRIED && is_unsettled(before)) {
+        task->touched = true; /* the attempt that nobody has word of may have committed */
+    }
     for (size_t i = 0; i < TABLE_EFFECTS; i++) {
         carry_out(engine, run, ordinal, (task_effect_t)row->effects[i], event, effects);
     }

@@ -73,10 +73,11 @@ static void sweep(hub_t *self, const session_t *session) {
     for (session_attempt_t *entry = session->attempts; entry != NULL && count < WIRE_JOBS;
          entry = entry->hh.next) {
         const task_t *task = engine_task(self->engine, &entry->job);
-        /* its lease may have ended meanwhile, and silence makes it unknown: it is owed all the same */
-        bool owed =
-            task != NULL && (task->state == TASK_DISPATCHED || task->state == TASK_UNKNOWN) &&
-            ident_equal(&task->attempt, &entry->attempt);
+        /* its lease may have ended meanwhile, and silence makes it unknown: it is owed all the same
+         */
+        bool owed = task != NULL &&
+                    (task->state == TASK_DISPATCHED || task->state == TASK_UNKNOWN) &&
+                    ident_equal(&task->attempt, &entry->attempt);
         if (entry->heard || self->boot_us - entry->sent_boot_us < patience_us || !owed) {
             continue;
         }

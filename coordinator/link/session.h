@@ -56,7 +56,7 @@ typedef struct session {
     ident_t *in_hand;         /* attempts of its hello; NULL once the engine was told */
     uint32_t in_hand_count;
     bool settled;     /* the engine was told what it has in hand: it may get more */
-    bool forgetful; /* it said hello with another state than before, and is not settled yet */
+    bool forgetful;   /* it said hello with another state than before, and is not settled yet */
     bool offer;       /* is to be offered work at the next commit */
     bool tell_leases; /* a lease of it changed: send a beat after the commit */
     session_cluster_t *clusters;
