@@ -10,11 +10,11 @@ from pathlib import Path
 
 # Labels that run in each tree. None: all of them but NOT_IN_SUITE.
 KINDS = {
-    "dev": None,  # faults and model too: what they ask of the programs needs no second run
+    "dev": None,  # model and sim too: what they ask needs no second run
     "asan": {"unit", "integration", "fuzz"},  # there, fuzz is a replay of the seeds
     "fuzz": {"fuzz"},
 }
-NOT_IN_SUITE = {"bench", "long"}
+NOT_IN_SUITE = {"bench", "long", "faults"}  # faults: by tests/faults/run
 
 
 def read_tests(tree):

@@ -38,6 +38,9 @@ enum {
     WIRE_HANDSHAKE_MS = 5000,
     WIRE_HEARTBEAT_MS = 5000,
     WIRE_HEARTBEAT_TIMEOUT_MS = 15000,
+    WIRE_KEEPALIVE_S = 5,      /* of TCP: idle before a probe, and between two */
+    WIRE_KEEPALIVE_PROBES = 2, /* without an answer */
+    WIRE_UNHEARD_MS = 15000,   /* what was sent and is not acknowledged by the peer's kernel */
     WIRE_RECONNECT_MS = 200,
     WIRE_RECONNECT_MAX_MS = 10000,
     WIRE_PIPE_MESSAGES = 64,    /* high-water mark of a connection, each way */

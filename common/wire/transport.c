@@ -36,8 +36,6 @@ status_t transport_start(error_t *err) {
 transport_options_t transport_defaults(const transport_options_t *options) {
     transport_options_t all = *options;
 #define DEFAULT(member, value) all.member = all.member != 0 ? all.member : (value)
-    DEFAULT(heartbeat_ms, WIRE_HEARTBEAT_MS);
-    DEFAULT(heartbeat_timeout_ms, WIRE_HEARTBEAT_TIMEOUT_MS);
     DEFAULT(handshake_ms, WIRE_HANDSHAKE_MS);
     DEFAULT(reconnect_ms, WIRE_RECONNECT_MS);
     DEFAULT(reconnect_max_ms, WIRE_RECONNECT_MAX_MS);
@@ -60,6 +58,14 @@ status_t transport_set_int(zsock_t *socket, int option, int value, error_t *err)
     return transport_set(socket, option, &value, sizeof value, err);
 }
 
+/*
+ * Who dials asks by ZeroMQ's heartbeats whether the server is there, through whatever stands
+ * between them. The server asks nobody, and TTL 0 does not make it: where a pipe is full its engine
+ * does not read, takes that for the peer's silence, and libzmq 4.3.4 ends the process by an
+ * assertion as it goes on (zeromq/libzmq, issues 3937 and 4364); a coordinator that was stopped for
+ * a minute woke to that. It notices a host that is gone by TCP's own probes, and a program by its
+ * beats.
+ */
 static status_t set_common(zsock_t *socket, const transport_options_t *options, error_t *err) {
     struct {
         int option;
@@ -70,9 +76,14 @@ static status_t set_common(zsock_t *socket, const transport_options_t *options, 
         {ZMQ_SNDHWM, options->pipe_messages},
         {ZMQ_RCVHWM, options->pipe_messages},
         {ZMQ_HANDSHAKE_IVL, options->handshake_ms},
-        {ZMQ_HEARTBEAT_IVL, options->heartbeat_ms},
-        {ZMQ_HEARTBEAT_TIMEOUT, options->heartbeat_timeout_ms},
-        {ZMQ_HEARTBEAT_TTL, options->heartbeat_timeout_ms},
+        {ZMQ_HEARTBEAT_IVL, WIRE_HEARTBEAT_MS},
+        {ZMQ_HEARTBEAT_TIMEOUT, WIRE_HEARTBEAT_TIMEOUT_MS},
+        {ZMQ_HEARTBEAT_TTL, 0},
+        {ZMQ_TCP_KEEPALIVE, 1},
+        {ZMQ_TCP_KEEPALIVE_IDLE, WIRE_KEEPALIVE_S},
+        {ZMQ_TCP_KEEPALIVE_INTVL, WIRE_KEEPALIVE_S},
+        {ZMQ_TCP_KEEPALIVE_CNT, WIRE_KEEPALIVE_PROBES},
+        {ZMQ_TCP_MAXRT, WIRE_UNHEARD_MS},
         {ZMQ_RECONNECT_IVL, options->reconnect_ms},
         {ZMQ_RECONNECT_IVL_MAX, options->reconnect_max_ms},
         {ZMQ_CONNECT_TIMEOUT, options->handshake_ms},
@@ -102,6 +113,7 @@ status_t transport_socket(int type, const transport_options_t *options, zsock_t 
 
 status_t transport_serve(zsock_t *socket, const transport_options_t *options, error_t *err) {
     TRY(transport_set_int(socket, ZMQ_CURVE_SERVER, 1, err));
+    TRY(transport_set_int(socket, ZMQ_HEARTBEAT_IVL, 0, err));
     TRY(transport_set(socket, ZMQ_CURVE_SECRETKEY, options->secret, CURVE_BYTES, err));
     TRY(transport_set(socket, ZMQ_ZAP_DOMAIN, TRANSPORT_DOMAIN, strlen(TRANSPORT_DOMAIN), err));
     /* without it a missing handler would let every key in */

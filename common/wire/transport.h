@@ -18,17 +18,15 @@
 #define TRANSPORT_DOMAIN "drover"
 
 typedef struct transport_options {
-    const char *endpoint;     /* "tcp://host:port"; a listener's port may be * */
-    const uint8_t *secret;    /* own CURVE key, CURVE_BYTES, borrowed for the object's life */
-    curve_public_t server;    /* dialer and asker: key that the server must have */
-    int heartbeat_ms;         /* 0: WIRE_HEARTBEAT_MS */
-    int heartbeat_timeout_ms; /* 0: WIRE_HEARTBEAT_TIMEOUT_MS */
-    int handshake_ms;         /* 0: WIRE_HANDSHAKE_MS */
-    int reconnect_ms;         /* 0: WIRE_RECONNECT_MS */
-    int reconnect_max_ms;     /* 0: WIRE_RECONNECT_MAX_MS */
-    int pipe_messages;        /* 0: WIRE_PIPE_MESSAGES */
-    size_t queue_messages;    /* 0: WIRE_QUEUE_MESSAGES */
-    size_t queue_bytes;       /* 0: WIRE_QUEUE_BYTES */
+    const char *endpoint;  /* "tcp://host:port"; a listener's port may be * */
+    const uint8_t *secret; /* own CURVE key, CURVE_BYTES, borrowed for the object's life */
+    curve_public_t server; /* dialer and asker: key that the server must have */
+    int handshake_ms;      /* 0: WIRE_HANDSHAKE_MS */
+    int reconnect_ms;      /* 0: WIRE_RECONNECT_MS */
+    int reconnect_max_ms;  /* 0: WIRE_RECONNECT_MAX_MS */
+    int pipe_messages;     /* 0: WIRE_PIPE_MESSAGES */
+    size_t queue_messages; /* 0: WIRE_QUEUE_MESSAGES */
+    size_t queue_bytes;    /* 0: WIRE_QUEUE_BYTES */
 } transport_options_t;
 
 /*

@@ -9,17 +9,6 @@
 #define WELCOME DROVER__KIND__KIND_WELCOME
 #define JOBS DROVER__KIND__KIND_JOBS
 
-/* Agent a with its tenants in the catalog, and a rollout under way: its first job is with it. */
-static void get_going(world_t *world) {
-    actor_dial(&world->a);
-    actor_dial(&world->operator);
-    say_hello(&world->a);
-    say_inventory(&world->a);
-    assert_string_equal(ask(world, "start")->code, "");
-    say_beat(&world->a, 3, 0);
-    (void)await_message(&world->a, JOBS, 1);
-}
-
 static void done_at(actor_t *actor, const ident_t *tenant) {
     Drover__ApplicationSeen state = DROVER__APPLICATION_SEEN__INIT;
     Drover__Report report =

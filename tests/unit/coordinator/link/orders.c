@@ -8,19 +8,8 @@
 #include "tests/unit/coordinator/link/world.h"
 
 #define JOBS DROVER__KIND__KIND_JOBS
-#define CHUNK DROVER__KIND__KIND_PAPER_CHUNK
 
 enum { EACH = TENANTS / 2 }; /* tenants of one of two waves */
-
-static void get_going(world_t *world) {
-    actor_dial(&world->a);
-    actor_dial(&world->operator);
-    say_hello(&world->a);
-    say_inventory(&world->a);
-    assert_string_equal(ask(world, "start")->code, "");
-    say_beat(&world->a, 3, 0);
-    (void)await_message(&world->a, JOBS, 1);
-}
 
 /* The agent's answer to its job: done, or failed, beside a result where one is given. */
 static void end_job(actor_t *actor, Drover__Outcome outcome, const buffer_t *result) {
@@ -79,15 +68,6 @@ static void assert_wave_state(world_t *world, wave_state_t state) {
     rollout_t *rollout = stored_rollout(world);
     assert_int_equal((int)rollout->waves[1].state, (int)state);
     rollout_destroy(&rollout);
-}
-
-static const Drover__PaperChunk *want(actor_t *actor, const digest_t *digest, uint64_t offset) {
-    Drover__PaperWant message = DROVER__PAPER_WANT__INIT;
-    message.digest = field_of_digest(digest);
-    message.offset = offset;
-    size_t before = actor->count[CHUNK];
-    actor_send(actor, DROVER__KIND__KIND_PAPER_WANT, &message.base);
-    return await_message(actor, CHUNK, before + 1)->paper_chunk;
 }
 
 /* ------------------------------------------------------------------ orders and proofs */
@@ -316,7 +296,7 @@ static void test_second_wave_opens_by_results(void **state) {
     do_job(world, 1, true);
     const Drover__JobBatch *batch = await_message(&world->a, JOBS, EACH + 1)->jobs;
     digest_t ticket = field_digest(batch->terms[0]->ticket);
-    const Drover__PaperChunk *chunk = want(&world->a, &ticket, 0);
+    const Drover__PaperChunk *chunk = ask_paper(&world->a, &ticket, 0);
     assert_int_equal(chunk->total, chunk->data.len);
     digest_t found = ticket_digest(chunk->data.data, chunk->data.len);
     assert_true(digest_equal(&found, &ticket));
@@ -432,7 +412,7 @@ static void test_second_wave_opens_by_an_approval(void **state) {
     assert_string_equal(ask(world, "approve")->code, "");
     const Drover__JobBatch *batch = await_message(&world->a, JOBS, EACH + 1)->jobs;
     digest_t ticket = field_digest(batch->terms[0]->ticket);
-    const Drover__PaperChunk *chunk = want(&world->a, &ticket, 0);
+    const Drover__PaperChunk *chunk = ask_paper(&world->a, &ticket, 0);
     ticket_claim_t claim = {.wave = 1, .bytes = chunk->data.data, .size = chunk->data.len};
     ticket_verdict_t verdict;
     assert_int_equal(fleet_opens(world, &claim, &verdict, &err), STATUS_OK);
@@ -544,7 +524,7 @@ static void test_what_is_said_again_is_kept_once(void **state) {
     assert_int_equal(audit_count(world, "result.foreign"), 0);
     assert_int_equal(results_kept(world), 1);
     digest_t ticket = field_digest(world->a.last[JOBS]->jobs->terms[0]->ticket);
-    const Drover__PaperChunk *chunk = want(&world->a, &ticket, 0);
+    const Drover__PaperChunk *chunk = ask_paper(&world->a, &ticket, 0);
     ticket_claim_t claim = {.wave = 1, .bytes = chunk->data.data, .size = chunk->data.len};
     ticket_verdict_t verdict;
     assert_int_equal(fleet_opens(world, &claim, &verdict, &err), STATUS_OK);
@@ -570,34 +550,6 @@ static void test_word_of_a_tenant_that_is_another_agents(void **state) {
     say_result(world, &(fleet_words_t){.first = 0, .count = 2, .outcome = RESULT_FAILED});
     assert_int_equal(audit_count(world, "result.foreign"), 1);
     assert_int_equal(results_kept(world), 2);
-}
-
-/* ------------------------------------------------------------------ papers */
-
-static void test_orders_are_served_by_digest(void **state) {
-    world_t *world = *state;
-    error_t err = {0};
-    get_going(world);
-    const Drover__PaperChunk *chunk = want(&world->a, &world->fleet.order, 0);
-    assert_int_equal(chunk->total, chunk->data.len);
-    CLEANUP(document_destroy_p) document_t *document = NULL;
-    assert_int_equal(document_decode(chunk->data.data, chunk->data.len, &document, &err),
-                     STATUS_OK);
-    assert_true(digest_equal(&document->id, &world->fleet.order));
-    size_t total = chunk->data.len;
-    uint8_t last = chunk->data.data[total - 1];
-    chunk = want(&world->a, &world->fleet.order, total - 1);
-    assert_int_equal(chunk->offset, total - 1);
-    assert_int_equal(chunk->data.len, 1);
-    assert_int_equal(chunk->data.data[0], last);
-    chunk = want(&world->a, &world->fleet.order, UINT64_MAX);
-    assert_int_equal(chunk->total, total);
-    assert_int_equal(chunk->data.len, 0);
-    digest_t unknown = {{7}};
-    chunk = want(&world->a, &unknown, 0);
-    assert_int_equal(chunk->total, 0);
-    digest_t named = field_digest(chunk->digest);
-    assert_true(digest_equal(&named, &unknown));
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, world_set_up, world_tear_down)
@@ -626,7 +578,6 @@ int main(void) {
         TEST(test_foreign_results_are_told_and_dropped),
         TEST(test_what_is_said_again_is_kept_once),
         TEST(test_word_of_a_tenant_that_is_another_agents),
-        TEST(test_orders_are_served_by_digest),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

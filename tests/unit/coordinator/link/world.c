@@ -543,3 +543,22 @@ size_t report_count(world_t *world, uint32_t tenant) {
     must(store_report_each(world->store, &page, count_report, &count, &err), &err);
     return count;
 }
+
+void get_going(world_t *world) {
+    actor_dial(&world->a);
+    actor_dial(&world->operator);
+    say_hello(&world->a);
+    say_inventory(&world->a);
+    assert_string_equal(ask(world, "start")->code, "");
+    say_beat(&world->a, 3, 0);
+    (void)await_message(&world->a, DROVER__KIND__KIND_JOBS, 1);
+}
+
+const Drover__PaperChunk *ask_paper(actor_t *actor, const digest_t *digest, uint64_t offset) {
+    Drover__PaperWant message = DROVER__PAPER_WANT__INIT;
+    message.digest = field_of_digest(digest);
+    message.offset = offset;
+    size_t before = actor->count[DROVER__KIND__KIND_PAPER_CHUNK];
+    actor_send(actor, DROVER__KIND__KIND_PAPER_WANT, &message.base);
+    return await_message(actor, DROVER__KIND__KIND_PAPER_CHUNK, before + 1)->paper_chunk;
+}

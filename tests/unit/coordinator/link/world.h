@@ -113,6 +113,11 @@ void say_report_and_result(actor_t *actor, Drover__Report *report, const buffer_
  * file), refuse. Waits for the answer. */
 const Drover__Answer *ask(world_t *world, const char *verb);
 
+/* Agent a with its tenants in the catalog, and a rollout under way: its first job is with it. */
+void get_going(world_t *world);
+/* Part of a signed document, as it is answered. */
+const Drover__PaperChunk *ask_paper(actor_t *actor, const digest_t *digest, uint64_t offset);
+
 /* Read the catalog. */
 ident_t tenant_id(uint32_t n);
 rollout_t *stored_rollout(world_t *world); /* the caller destroys it */
