@@ -282,7 +282,9 @@ static bool take_hex(backup_bytes_t *left, size_t size, uint8_t *ret_bytes) {
     hex[2 * size] = '\0';
     left->data = (const char *)left->data + 2 * size;
     left->size -= 2 * size;
-    return strlen(hex) == 2 * size && hex_parse(hex, size, ret_bytes, &ignored) == STATUS_OK;
+    char again[2 * SIGN_SIGNATURE_BYTES + 1];
+    return strlen(hex) == 2 * size && hex_parse(hex, size, ret_bytes, &ignored) == STATUS_OK &&
+           strcmp(hex_text(ret_bytes, size, again), hex) == 0; /* one spelling, and no other */
 }
 
 static bool is_trusted(const backup_trust_t *trust, const sign_public_t *key) {

@@ -24,18 +24,19 @@ static void test_round_trip(void **state) {
     assert_memory_equal(&back, &manifest, sizeof manifest);
 }
 
-static void test_every_byte_changed(void **state) {
+static void test_every_bit_changed(void **state) {
     (void)state;
     error_t err;
     CLEANUP(buffer_free) buffer_t file = {0};
     backup_signer_t signer = fixture_signer();
     backup_manifest_t manifest = fixture_manifest();
     assert_int_equal(backup_manifest_seal(&manifest, &signer, &file, &err), STATUS_OK);
-    for (size_t i = 0; i < file.size; i++) {
-        file.data[i] = (char)(file.data[i] ^ 1);
+    for (size_t bit = 0; bit < 8 * file.size; bit++) {
+        char whole = file.data[bit / 8];
+        file.data[bit / 8] = (char)(whole ^ (1 << bit % 8));
         assert_int_equal(open_bytes(file.data, file.size, &manifest, &err), STATUS_ERROR);
         assert_true(err.code == ERROR_SIGNATURE || err.code == ERROR_BACKUP_CORRUPT);
-        file.data[i] = (char)(file.data[i] ^ 1);
+        file.data[bit / 8] = whole;
     }
     for (size_t size = 0; size < file.size; size++) {
         assert_int_equal(open_bytes(file.data, size, &manifest, &err), STATUS_ERROR);
@@ -99,7 +100,7 @@ static void test_strict(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_round_trip),
-        cmocka_unit_test(test_every_byte_changed),
+        cmocka_unit_test(test_every_bit_changed),
         cmocka_unit_test(test_untrusted_key),
         cmocka_unit_test(test_strict),
     };
