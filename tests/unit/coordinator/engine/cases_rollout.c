@@ -66,8 +66,8 @@ static void test_words_by_kind(void **state) {
     size_t changed = 0;
     for (size_t r = 0; r < ROLLOUT_MACHINE.row_count; r++) {
         const char *why = ROLLOUT_MACHINE.rows[r].why;
-        bool ends = (IN(ROLLOUT_MACHINE.rows[r].next) &
-                     (IN(ROLLOUT_SUCCEEDED) | IN(ROLLOUT_INCOMPLETE))) != 0;
+        uint8_t next = ROLLOUT_MACHINE.rows[r].next;
+        bool ends = next == ROLLOUT_SUCCEEDED || next == ROLLOUT_INCOMPLETE;
         assert_string_equal(rollout_why(KIND_FORWARD, why), why);
         assert_string_equal(rollout_why(KIND_UNDO, why), why);
         for (size_t k = 0; ends && k < sizeof OTHERS / sizeof OTHERS[0]; k++) {
