@@ -90,7 +90,7 @@ class Watch:
 
     def programs(self):
         return {Path(text.split(b"\0")[0].decode(errors="replace")).name for text, where in
-                self.seen.items() if where.startswith("cmdline")}
+                list(self.seen.items()) if where.startswith("cmdline")}
 
 
 class World:
@@ -260,5 +260,5 @@ def test_the_export_holds_no_secret(world):
 
 
 def test_no_process_holds_a_secret(world):
-    for text, where in world.watch.seen.items():
+    for text, where in list(world.watch.seen.items()):
         assert world.found_in(text) == set(), where
