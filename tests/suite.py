@@ -2,6 +2,8 @@
 
 Each tree's tests appear once under TREE/NAME with all their properties, so that one ctest run
 gives one summary. Which kinds of test (labels) of a tree belong in the suite stands in KINDS.
+An integration test runs once where two trees have it: under the sanitizers. Those labelled BOTH run
+on the programs as they ship, too.
 """
 import json
 import subprocess
@@ -15,6 +17,8 @@ KINDS = {
     "fuzz": {"fuzz"},
 }
 NOT_IN_SUITE = {"bench", "long", "faults"}  # faults: by tests/faults/run
+ONCE = "integration"  # under asan, where that is built
+BOTH = "both"
 
 
 def read_tests(tree):
@@ -27,8 +31,10 @@ def properties_of(test):
     return {p["name"]: p["value"] for p in test.get("properties", [])}
 
 
-def is_wanted(tree_name, labels):
+def is_wanted(tree_name, labels, trees):
     if labels & NOT_IN_SUITE:
+        return False
+    if ONCE in labels and BOTH not in labels and tree_name == "dev" and "asan" in trees:
         return False
     kinds = KINDS[tree_name]
     return kinds is None or bool(labels & kinds)
@@ -69,7 +75,7 @@ def main():
     text = ""
     for tree_name in trees:
         for test in read_tests(Path(build) / tree_name):
-            if is_wanted(tree_name, set(properties_of(test).get("LABELS", []))):
+            if is_wanted(tree_name, set(properties_of(test).get("LABELS", [])), trees):
                 text += render(tree_name, test)
     (Path(build) / "CTestTestfile.cmake").write_text(text)
 
