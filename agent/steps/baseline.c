@@ -28,32 +28,16 @@ static void on_appended(run_t *run, connection_answer_t *answer) {
 
 static void fill_row(run_t *run) {
     ledger_row_t *row = &run->change.row;
-    *row = (ledger_row_t){
-        .tenant = run->what.tenant,
-        .seq = run->standing.seq + 1,
-        .generation = run->standing.generation > 0 ? run->standing.generation : 1,
-        .kind = LEDGER_BASELINE,
-        .position = (int32_t)run->what.target,
-        .bundle = run->what.bundle,
-        .order = run->what.order,
-        .rollout = run->what.rollout,
-        .job = run->what.job,
-        .attempt = run->what.attempt,
-        .epoch = run->what.token.epoch,
-        .incarnation = run->what.token.incarnation,
-        .started_us = run->step_started_us,
-        .finished_us = clock_wall_us(),
-        .strict = run->fingerprint.strict,
-        .logical = run->fingerprint.logical,
-        .previous = run->standing.head,
-    };
+    *row = run_row(run, LEDGER_BASELINE);
+    row->seq = run->standing.seq + 1;
+    row->generation = run->standing.generation > 0 ? run->standing.generation : 1;
+    row->position = (int32_t)run->what.target;
+    row->bundle = run->what.bundle;
+    row->previous = run->standing.head;
     const char *version = run->bundle != NULL && run->what.target > 0
                               ? bundle_migration(run->bundle, run->what.target - 1)->version
                               : "";
     (void)snprintf(row->version, sizeof row->version, "%s", version);
-    (void)snprintf(row->application, sizeof row->application, "%s", run->what.application);
-    (void)snprintf(row->actor, sizeof row->actor, "%s", run->shared->config->name);
-    (void)snprintf(row->stamp, sizeof row->stamp, "%s", run->stamp);
     ledger_seal(row, &run->shared->signer);
 }
 

@@ -143,31 +143,16 @@ static void fill_row(run_t *run) {
     const bundle_script_t *undo = migration->scripts[SCRIPT_UNDO];
     static const digest_t NONE;
     ledger_row_t *row = &run->change.row;
-    *row = (ledger_row_t){
-        .tenant = run->what.tenant,
-        .seq = run->standing.seq + 1,
-        .generation = run->standing.generation,
-        .kind = run->change.undo ? LEDGER_UNDO : LEDGER_APPLY,
-        .position = (int32_t)migration->position,
-        .script = migration->scripts[SCRIPT_UP]->digest,
-        .undo = undo != NULL ? undo->digest : NONE,
-        .bundle = run->what.bundle,
-        .order = run->what.order,
-        .rollout = run->what.rollout,
-        .job = run->what.job,
-        .attempt = run->what.attempt,
-        .epoch = run->what.token.epoch,
-        .incarnation = run->what.token.incarnation,
-        .started_us = run->change.started_us,
-        .finished_us = clock_wall_us(),
-        .strict = run->fingerprint.strict,
-        .logical = run->fingerprint.logical,
-        .previous = run->standing.head,
-    };
-    (void)snprintf(row->application, sizeof row->application, "%s", run->what.application);
+    *row = run_row(run, run->change.undo ? LEDGER_UNDO : LEDGER_APPLY);
+    row->seq = run->standing.seq + 1;
+    row->generation = run->standing.generation;
+    row->position = (int32_t)migration->position;
+    row->script = migration->scripts[SCRIPT_UP]->digest;
+    row->undo = undo != NULL ? undo->digest : NONE;
+    row->bundle = run->what.bundle;
+    row->started_us = run->change.started_us;
+    row->previous = run->standing.head;
     (void)snprintf(row->version, sizeof row->version, "%s", migration->version);
-    (void)snprintf(row->actor, sizeof row->actor, "%s", run->shared->config->name);
-    (void)snprintf(row->stamp, sizeof row->stamp, "%s", run->stamp);
     ledger_seal(row, &run->shared->signer);
 }
 

@@ -80,29 +80,13 @@ static void on_sealed(run_t *run, connection_answer_t *answer) {
 /* What the row says beside what it does: who, when, and the schema as it is now. */
 static void fill_row(run_t *run, ledger_row_t *row, int32_t generation) {
     const restore_plan_t *plan = plan_of(run);
-    *row = (ledger_row_t){
-        .tenant = run->what.tenant,
-        .seq = plan->standing.seq + 1,
-        .generation = generation,
-        .kind = LEDGER_RESTORE,
-        .position = plan->standing.position,
-        .order = run->what.order,
-        .rollout = run->what.rollout,
-        .job = run->what.job,
-        .attempt = run->what.attempt,
-        .epoch = run->what.token.epoch,
-        .incarnation = run->what.token.incarnation,
-        .started_us = run->step_started_us,
-        .finished_us = clock_wall_us(),
-        .strict = run->fingerprint.strict,
-        .logical = run->fingerprint.logical,
-        .cites = plan->old_head,
-        .previous = plan->standing.head,
-    };
-    (void)snprintf(row->application, sizeof row->application, "%s", run->what.application);
+    *row = run_row(run, LEDGER_RESTORE);
+    row->seq = plan->standing.seq + 1;
+    row->generation = generation;
+    row->position = plan->standing.position;
+    row->cites = plan->old_head;
+    row->previous = plan->standing.head;
     (void)snprintf(row->version, sizeof row->version, "%s", plan->standing.version);
-    (void)snprintf(row->actor, sizeof row->actor, "%s", run->shared->config->name);
-    (void)snprintf(row->stamp, sizeof row->stamp, "%s", run->stamp);
     ledger_seal(row, &run->shared->signer);
 }
 

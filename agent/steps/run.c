@@ -246,6 +246,27 @@ void run_query(run_t *run, const buffer_t *sql, run_got_fn *got) {
 
 /* ---- the ledger in memory ---- */
 
+ledger_row_t run_row(const run_t *run, ledger_kind_t kind) {
+    ledger_row_t row = {
+        .tenant = run->what.tenant,
+        .kind = kind,
+        .order = run->what.order,
+        .rollout = run->what.rollout,
+        .job = run->what.job,
+        .attempt = run->what.attempt,
+        .epoch = run->what.token.epoch,
+        .incarnation = run->what.token.incarnation,
+        .started_us = run->step_started_us,
+        .finished_us = clock_wall_us(),
+        .strict = run->fingerprint.strict,
+        .logical = run->fingerprint.logical,
+    };
+    (void)snprintf(row.application, sizeof row.application, "%s", run->what.application);
+    (void)snprintf(row.actor, sizeof row.actor, "%s", run->shared->config->name);
+    (void)snprintf(row.stamp, sizeof row.stamp, "%s", run->stamp);
+    return row;
+}
+
 status_t run_keep_row(run_t *run, const ledger_row_t *row, error_t *err) {
     if (run->row_count == run->row_room) {
         size_t room = run->row_room == 0 ? 32 : run->row_room * 2;

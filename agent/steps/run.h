@@ -254,6 +254,11 @@ void run_note(run_t *run, const char *format, ...) PRINTF_LIKE(2, 3);
 /* Tell the coordinator of a finished part of a step. */
 void run_tell(run_t *run, const run_report_t *report);
 
+/* A ledger row with what every row of this job says: whose it is, by whose order, when (begun with
+ * the step), by whom, and the schema as it was last read. The caller adds what was done, and seals.
+ */
+ledger_row_t run_row(const run_t *run, ledger_kind_t kind);
+
 /* Keep a row that was committed: rows, standing and fingerprint follow. */
 MUST_CHECK status_t run_keep_row(run_t *run, const ledger_row_t *row, error_t *err);
 

@@ -4,44 +4,69 @@
 #include <stdio.h>
 #include <string.h>
 
-/* One script on both sides; NULL where a side has none. */
-typedef struct pair {
+/* A migration on the newer side: of a bundle, or of a folder that is about to be one. */
+typedef struct newer {
     const char *version;
     const char *description;
-    script_kind_t kind;
-    const digest_t *was;
-    const digest_t *is;
-} pair_t;
+    const digest_t *scripts[SCRIPT_COUNT]; /* NULL: there is none */
+} newer_t;
 
-static const char *file_name(const pair_t *pair, char *buffer, size_t size) {
-    (void)snprintf(buffer, size, "%s__%s%s%s.sql", pair->version, pair->description,
-                   pair->kind == SCRIPT_UP ? "" : ".",
-                   pair->kind == SCRIPT_UP ? "" : script_kind_text(pair->kind));
+static const char *file_name(const bundle_migration_t *migration, script_kind_t kind, char *buffer,
+                             size_t size) {
+    (void)snprintf(buffer, size, "%s__%s%s%s.sql", migration->version, migration->description,
+                   kind == SCRIPT_UP ? "" : ".", kind == SCRIPT_UP ? "" : script_kind_text(kind));
     return buffer;
 }
 
-static status_t compare_script(const pair_t *pair, error_t *err) {
+static status_t compare_script(const bundle_migration_t *migration, script_kind_t kind,
+                               const digest_t *is, error_t *err) {
+    const digest_t *was =
+        migration->scripts[kind] != NULL ? &migration->scripts[kind]->digest : NULL;
     char name[VERSION_TEXT_SIZE + DESCRIPTION_TEXT_SIZE + 32];
-    char was[DIGEST_TEXT_SIZE];
-    char is[DIGEST_TEXT_SIZE];
-    if (pair->was == NULL && pair->is == NULL) {
+    char was_text[DIGEST_TEXT_SIZE];
+    char is_text[DIGEST_TEXT_SIZE];
+    if (was == NULL && is == NULL) {
         return STATUS_OK;
     }
-    if (pair->was != NULL && pair->is != NULL && digest_equal(pair->was, pair->is)) {
+    if (was != NULL && is != NULL && digest_equal(was, is)) {
         return STATUS_OK;
     }
     return error_set(err, ERROR_BUNDLE_CHANGED,
                      "%s was changed after its release: it was %s, is %s",
-                     file_name(pair, name, sizeof name),
-                     pair->was != NULL ? digest_text(pair->was, was) : "not there",
-                     pair->is != NULL ? digest_text(pair->is, is) : "not there");
+                     file_name(migration, kind, name, sizeof name),
+                     was != NULL ? digest_text(was, was_text) : "not there",
+                     is != NULL ? digest_text(is, is_text) : "not there");
 }
 
-static status_t renamed(const bundle_migration_t *was, const char *version, const char *description,
-                        error_t *err) {
-    return error_set(err, ERROR_BUNDLE_CHANGED,
-                     "position %u was released as %s__%.100s, and is %s__%.100s now", was->position,
-                     was->version, was->description, version, description);
+static status_t compare_migration(const bundle_migration_t *was, const newer_t *is, error_t *err) {
+    if (strcmp(was->version, is->version) != 0 || strcmp(was->description, is->description) != 0) {
+        return error_set(err, ERROR_BUNDLE_CHANGED,
+                         "position %u was released as %s__%.100s, and is %s__%.100s now",
+                         was->position, was->version, was->description, is->version,
+                         is->description);
+    }
+    for (int kind = 0; kind < SCRIPT_COUNT; kind++) {
+        TRY(compare_script(was, (script_kind_t)kind, is->scripts[kind], err));
+    }
+    return STATUS_OK;
+}
+
+static newer_t of_bundle(const bundle_migration_t *migration) {
+    newer_t is = {migration->version, migration->description, {0}};
+    for (int kind = 0; kind < SCRIPT_COUNT; kind++) {
+        const bundle_script_t *script = migration->scripts[kind];
+        is.scripts[kind] = script != NULL ? &script->digest : NULL;
+    }
+    return is;
+}
+
+static newer_t of_directory(const migration_t *migration) {
+    newer_t is = {migration->version, migration->description, {0}};
+    for (int kind = 0; kind < SCRIPT_COUNT; kind++) {
+        const script_t *script = migration->scripts[kind];
+        is.scripts[kind] = script != NULL ? &script->digest : NULL;
+    }
+    return is;
 }
 
 static status_t missing(const bundle_migration_t *was, error_t *err) {
@@ -55,21 +80,11 @@ status_t bundle_compare(const bundle_t *older, const bundle_t *newer, error_t *e
                          bundle_application(older), bundle_application(newer));
     }
     for (size_t i = 0; i < older->count; i++) {
-        const bundle_migration_t *was = &older->migrations[i];
         if (i >= newer->count) {
-            return missing(was, err);
+            return missing(&older->migrations[i], err);
         }
-        const bundle_migration_t *is = &newer->migrations[i];
-        if (strcmp(was->version, is->version) != 0 ||
-            strcmp(was->description, is->description) != 0) {
-            return renamed(was, is->version, is->description, err);
-        }
-        for (int kind = 0; kind < SCRIPT_COUNT; kind++) {
-            pair_t pair = {was->version, was->description, (script_kind_t)kind,
-                           was->scripts[kind] != NULL ? &was->scripts[kind]->digest : NULL,
-                           is->scripts[kind] != NULL ? &is->scripts[kind]->digest : NULL};
-            TRY(compare_script(&pair, err));
-        }
+        newer_t is = of_bundle(&newer->migrations[i]);
+        TRY(compare_migration(&older->migrations[i], &is, err));
     }
     return STATUS_OK;
 }
@@ -77,21 +92,11 @@ status_t bundle_compare(const bundle_t *older, const bundle_t *newer, error_t *e
 status_t bundle_compare_with_directory(const bundle_t *older, const directory_t *directory,
                                        error_t *err) {
     for (size_t i = 0; i < older->count; i++) {
-        const bundle_migration_t *was = &older->migrations[i];
         if (i >= directory->count) {
-            return missing(was, err);
+            return missing(&older->migrations[i], err);
         }
-        const migration_t *is = &directory->items[i];
-        if (strcmp(was->version, is->version) != 0 ||
-            strcmp(was->description, is->description) != 0) {
-            return renamed(was, is->version, is->description, err);
-        }
-        for (int kind = 0; kind < SCRIPT_COUNT; kind++) {
-            pair_t pair = {was->version, was->description, (script_kind_t)kind,
-                           was->scripts[kind] != NULL ? &was->scripts[kind]->digest : NULL,
-                           is->scripts[kind] != NULL ? &is->scripts[kind]->digest : NULL};
-            TRY(compare_script(&pair, err));
-        }
+        newer_t is = of_directory(&directory->items[i]);
+        TRY(compare_migration(&older->migrations[i], &is, err));
     }
     return STATUS_OK;
 }

@@ -121,12 +121,33 @@ static status_t check_standing(const rollout_spec_t *spec, error_t *err) {
                       : STATUS_OK;
 }
 
+/* The bundle, the target and what the spec says; no tenants yet. */
+static status_t draft(call_t *call, rollout_spec_t *spec, plan_t *plan, error_t *err) {
+    const bundle_t *bundle = NULL;
+    TRY(call_bundle(call, spec->bundle, &bundle, err));
+    TRY(find_target(spec, bundle, &plan->target, err));
+    TRY(pin(spec, bundle, plan->target, err));
+    TRY(plan_use_bundle(plan, bundle, err));
+    return take_spec(plan, spec, err);
+}
+
+/* Whom the selector means as the fleet is now, and what becomes of each. */
+static status_t fill(call_t *call, const rollout_spec_t *spec, plan_t *plan, error_t *err) {
+    fleet_t fleet = {0};
+    fleet_question_t question = {
+        .application = plan->application, .selector = spec->selector, .kind = plan->kind};
+    TRY(fleet_load(call, &fleet, err));
+    TRY(fleet_fill(call, &fleet, &question, plan, err));
+    for (uint32_t i = 0; i < plan->count; i++) {
+        TRY(plan_judge_forward(plan, &plan->rows[i], err));
+    }
+    return STATUS_OK;
+}
+
 status_t planner_standing(call_t *call, const planner_standing_t *wish, rollout_spec_t **ret_spec,
                           plan_t **ret_plan, error_t *err) {
     CLEANUP(rollout_spec_destroy_p) rollout_spec_t *spec = NULL;
     CLEANUP(plan_destroy_p) plan_t *plan = plan_new(KIND_FORWARD);
-    const bundle_t *bundle = NULL;
-    fleet_t fleet = {0};
     if (plan == NULL) {
         return error_set(err, ERROR_NO_MEMORY, "out of memory for a plan");
     }
@@ -134,23 +155,13 @@ status_t planner_standing(call_t *call, const planner_standing_t *wish, rollout_
     TRY(rollout_spec_parse(&yaml, NULL, &spec, err));
     TRY(check_standing(spec, err));
     TRY(wish->bundle != NULL ? replace(&spec->bundle, wish->bundle, err) : STATUS_OK);
-    TRY(call_bundle(call, spec->bundle, &bundle, err));
-    TRY(find_target(spec, bundle, &plan->target, err));
-    TRY(pin(spec, bundle, plan->target, err));
-    TRY(plan_use_bundle(plan, bundle, err));
-    TRY(take_spec(plan, spec, err));
-    TRY(fleet_load(call, &fleet, err));
-    fleet_question_t question = {
-        .application = plan->application, .selector = spec->selector, .kind = plan->kind};
-    if (fleet_fill(call, &fleet, &question, plan, err) != STATUS_OK) {
+    TRY(draft(call, spec, plan, err));
+    if (fill(call, spec, plan, err) != STATUS_OK) {
         if (err->code != ERROR_SELECTS_NOTHING) {
             return STATUS_ERROR;
         }
         error_clear(err); /* they are to come */
         plan->count = 0;
-    }
-    for (uint32_t i = 0; i < plan->count; i++) {
-        TRY(plan_judge_forward(plan, &plan->rows[i], err));
     }
     *ret_spec = TAKE(spec);
     *ret_plan = TAKE(plan);
@@ -160,24 +171,12 @@ status_t planner_standing(call_t *call, const planner_standing_t *wish, rollout_
 status_t planner_rollout(call_t *call, plan_t **ret_plan, error_t *err) {
     CLEANUP(rollout_spec_destroy_p) rollout_spec_t *spec = NULL;
     CLEANUP(plan_destroy_p) plan_t *plan = plan_new(KIND_FORWARD);
-    const bundle_t *bundle = NULL;
-    fleet_t fleet = {0};
     if (plan == NULL) {
         return error_set(err, ERROR_NO_MEMORY, "out of memory for a plan");
     }
     TRY(parse_spec(call, &spec, err));
-    TRY(call_bundle(call, spec->bundle, &bundle, err));
-    TRY(find_target(spec, bundle, &plan->target, err));
-    TRY(pin(spec, bundle, plan->target, err));
-    TRY(plan_use_bundle(plan, bundle, err));
-    TRY(take_spec(plan, spec, err));
-    TRY(fleet_load(call, &fleet, err));
-    fleet_question_t question = {
-        .application = plan->application, .selector = spec->selector, .kind = plan->kind};
-    TRY(fleet_fill(call, &fleet, &question, plan, err));
-    for (uint32_t i = 0; i < plan->count; i++) {
-        TRY(plan_judge_forward(plan, &plan->rows[i], err));
-    }
+    TRY(draft(call, spec, plan, err));
+    TRY(fill(call, spec, plan, err));
     TRY(plan_cut(plan, spec, err));
     TRY(plan_finish(plan, err));
     *ret_plan = TAKE(plan);

@@ -218,14 +218,22 @@ static status_t owner_of(call_t *call, const sign_public_t *key, const char **re
     return STATUS_OK;
 }
 
+/* A revocation that the right people signed, and whose key it takes out; *ret_owner is "" where it
+ * is nobody's that has enrolled. */
+static status_t need_revocation(call_t *call, document_t **ret_document,
+                                revocation_t *ret_revocation, const char **ret_owner,
+                                error_t *err) {
+    trust_view_t view = keeper_view(keeper_of(call), call->question->now_us);
+    TRY(need_paper(call, "document", DOCUMENT_REVOCATION, ret_document, err));
+    TRY(revocation_verify(&view, *ret_document, ret_revocation, err));
+    return owner_of(call, &ret_revocation->key, ret_owner, err);
+}
+
 status_t verbs_trust_revoke(call_t *call, error_t *err) {
     CLEANUP(document_destroy_p) document_t *document = NULL;
-    trust_view_t view = keeper_view(keeper_of(call), call->question->now_us);
     revocation_t revocation;
     const char *owner = "";
-    TRY(need_paper(call, "document", DOCUMENT_REVOCATION, &document, err));
-    TRY(revocation_verify(&view, document, &revocation, err));
-    TRY(owner_of(call, &revocation.key, &owner, err));
+    TRY(need_revocation(call, &document, &revocation, &owner, err));
     return take_out(call, document, owner, err);
 }
 
@@ -234,9 +242,7 @@ status_t verbs_agents_revoke(call_t *call, error_t *err) {
     trust_view_t view = keeper_view(keeper_of(call), call->question->now_us);
     revocation_t revocation;
     const char *owner = "";
-    TRY(need_paper(call, "document", DOCUMENT_REVOCATION, &document, err));
-    TRY(revocation_verify(&view, document, &revocation, err));
-    TRY(owner_of(call, &revocation.key, &owner, err));
+    TRY(need_revocation(call, &document, &revocation, &owner, err));
     if (*owner == '\0' || trust_find(view.trust, &revocation.key) != NULL) {
         return error_set(err, ERROR_ENROLMENT, "this revocation takes out no agent's key");
     }
