@@ -160,7 +160,7 @@ static void test_stranger(void **state) {
 }
 
 static void test_unreachable(void **state) {
-    const fake_options_t options = {.absent = true, .timeout = "300ms"};
+    const fake_options_t options = {.absent = true, .timeout = "2s"};
     (void)state;
     fake_t *fake = START(&options, {.verb = "agents.list"});
     fake_run_t run = RUN(fake, "agents");
@@ -173,7 +173,7 @@ static void test_unreachable(void **state) {
 static void test_silence(void **state) {
     (void)state;
     fake_t *fake =
-        START(&(fake_options_t){.timeout = "300ms"}, {.verb = "agents.list", .silent = true});
+        START(&(fake_options_t){.timeout = "2s"}, {.verb = "agents.list", .silent = true});
     fake_run_t run = RUN(fake, "agents");
     assert_int_equal(run.err.code, ERROR_WIRE_TIMEOUT);
     assert_int_equal(run.exit_code, 5);
