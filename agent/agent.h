@@ -23,6 +23,7 @@ typedef struct orders orders_t;
 typedef struct agent_lease {
     int64_t until_boot_us; /* we may act on it so long */
     bool denied;           /* the coordinator said last that it is not ours */
+    uint64_t since;        /* no word about it counts that answers an older number (leases.h) */
     uint32_t queued;       /* jobs accepted, not begun */
     uint32_t running;      /* jobs begun, not over */
 } agent_lease_t;
@@ -65,6 +66,7 @@ typedef struct agent {
     int64_t keep_since_us;      /* reports made since then stay; 0: the coordinator says nothing */
     int64_t mark_due_boot_us;   /* when the journal's mark is written next; 0: it is */
     uint32_t room_told;         /* room that the last beat told */
+    uint64_t said;              /* number of the last hello or beat; 0: none */
     int64_t heartbeat_us;
     int64_t beat_due_boot_us;
     int64_t hello_due_boot_us; /* say hello again where no welcome came */
@@ -86,8 +88,5 @@ typedef struct agent {
     uint64_t dropped;        /* messages that broke a rule of the protocol */
     error_t failed;          /* why it stopped by itself */
 } agent_t;
-
-/* The lease of the configured cluster with this system identifier; NULL where none is ours. */
-agent_lease_t *agent_lease_of(agent_t *agent, uint64_t system_identifier);
 
 #endif

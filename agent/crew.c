@@ -18,16 +18,6 @@
 
 #include <string.h>
 
-agent_lease_t *agent_lease_of(agent_t *agent, uint64_t system_identifier) {
-    for (size_t i = 0; i < agent->cluster_count; i++) {
-        const inventory_cluster_t *cluster = inventory_cluster(agent->inventory, i);
-        if (cluster->system_identifier == system_identifier && system_identifier != 0) {
-            return &agent->leases[i];
-        }
-    }
-    return NULL;
-}
-
 /* ---- what steps call ---- */
 
 static void on_report(void *context, run_t *run, const run_report_t *report) {

@@ -2,6 +2,7 @@
 #include "agent/link.h"
 #include "agent/bundles.h"
 #include "agent/crew.h"
+#include "agent/leases.h"
 #include "agent/loop.h"
 #include "agent/notary.h"
 #include "agent/reports.h"
@@ -28,13 +29,15 @@ enum {
 };
 
 /* Seal and send an unsigned message. What cannot be sent is sent again by whoever wanted it. */
-static void send_message(agent_t *agent, Drover__Kind kind, const ProtobufCMessage *message) {
+static bool send_message(agent_t *agent, Drover__Kind kind, const ProtobufCMessage *message) {
     CLEANUP(buffer_free) buffer_t sealed = {0};
     error_t err = {0};
     if (codec_seal(kind, message, NULL, &sealed, &err) != STATUS_OK ||
         dialer_send(agent->dialer, sealed.data, sealed.size, &err) != STATUS_OK) {
         log_error("a message was not sent", &err);
+        return false;
     }
+    return true;
 }
 
 /* ---- hello ---- */
@@ -50,16 +53,8 @@ static size_t fill_clusters(agent_t *agent, Drover__ClusterSeen *seen,
         seen[i].n_leftovers = left <= LEFTOVERS_TOLD ? seen[i].n_leftovers : 0;
         pointers[i] = &seen[i];
     }
-    link_give_back(agent, pointers, agent->cluster_count);
+    leases_give_back(agent, pointers, agent->cluster_count);
     return agent->cluster_count;
-}
-
-void link_give_back(agent_t *agent, Drover__ClusterSeen *const *seen, size_t count) {
-    for (size_t i = 0; i < count; i++) {
-        if (!seen[i]->writable || (seen[i]->problem != NULL && *seen[i]->problem != '\0')) {
-            agent->leases[i].until_boot_us = 0;
-        }
-    }
 }
 
 /* The hello names the last report's number: one that a crash takes back would make the coordinator
@@ -102,6 +97,7 @@ static void say_hello(agent_t *agent) {
     hello.agent = agent->config->name;
     hello.state = field_of_ident(journal_state(agent->journal));
     hello.wall_us = clock_wall_us();
+    hello.number = leases_number(agent); /* before its clusters: they give back by it */
     hello.ledger_schema = (uint32_t)schema_version();
     hello.fingerprint_version = FINGERPRINT_ALGORITHM;
     hello.n_clusters = fill_clusters(agent, seen, clusters);
@@ -112,40 +108,29 @@ static void say_hello(agent_t *agent) {
     hello.incarnation_seen = field_of_ident(&epoch.incarnation);
     hello.trust_version = keeper_view(agent->keeper, 0).trust->version;
     hello.held = keeper_held(agent->keeper, NULL);
-    send_message(agent, DROVER__KIND__KIND_HELLO, &hello.base);
+    (void)send_message(agent, DROVER__KIND__KIND_HELLO, &hello.base);
     agent->hello_due_boot_us = clock_boot_us() + HELLO_AGAIN_S * US_PER_S;
 }
 
-static void say_beat(agent_t *agent, bool with_clusters) {
+static bool say_beat(agent_t *agent, bool with_clusters) {
     Drover__AgentBeat beat = DROVER__AGENT_BEAT__INIT;
     Drover__ClusterSeen seen[LIMIT_CLUSTERS_PER_AGENT];
     Drover__ClusterSeen *clusters[LIMIT_CLUSTERS_PER_AGENT];
     beat.wall_us = clock_wall_us();
+    beat.number = leases_number(agent);
     beat.room = crew_room(agent);
     beat.in_hand = (uint32_t)crew_count(agent);
     beat.clusters = clusters;
     beat.n_clusters = with_clusters ? fill_clusters(agent, seen, clusters) : 0;
-    send_message(agent, DROVER__KIND__KIND_AGENT_BEAT, &beat.base);
     agent->room_told = beat.room;
     agent->beat_due_boot_us = clock_boot_us() + agent->heartbeat_us;
+    return send_message(agent, DROVER__KIND__KIND_AGENT_BEAT, &beat.base);
 }
 
 static void on_inventory_ack(agent_t *agent, const Drover__InventoryAck *ack);
 static void drop_reading(agent_t *agent);
 
 /* ---- what comes in ---- */
-
-static void take_leases(agent_t *agent, Drover__Lease *const *leases, size_t count) {
-    int64_t now = clock_boot_us();
-    for (size_t i = 0; i < count; i++) {
-        agent_lease_t *lease = agent_lease_of(agent, leases[i]->system_identifier);
-        if (lease != NULL) {
-            lease->until_boot_us =
-                leases[i]->valid_ms > 0 ? now + leases[i]->valid_ms * US_PER_MS : 0;
-            lease->denied = leases[i]->valid_ms <= 0;
-        }
-    }
-}
 
 /* Whether this token may command us: never one that is older than one that was seen, nor a copy of
  * the catalog that reached the same epoch. */
@@ -258,14 +243,23 @@ static void on_welcome(agent_t *agent, const Drover__Welcome *welcome) {
     if (welcome->heartbeat_ms > 0) {
         agent->heartbeat_us = welcome->heartbeat_ms * US_PER_MS;
     }
-    take_leases(agent, welcome->leases, welcome->n_leases);
+    leases_take(agent, &(leases_word_t){.leases = welcome->leases,
+                                        .count = welcome->n_leases,
+                                        .answers = welcome->answers});
     log_info("welcomed", "epoch", LOG_NUMBER(welcome->epoch), "acknowledged",
              LOG_NUMBER(welcome->acknowledged));
     agent->told_all = false;
     drop_reading(agent);
     bundles_reconnect(agent->bundles);
     papers_reconnect(agent->papers);
-    say_beat(agent, true);
+    (void)say_beat(agent, true);
+}
+
+static void on_beat(agent_t *agent, const Drover__CoordinatorBeat *beat) {
+    leases_take(agent, &(leases_word_t){.leases = beat->leases,
+                                        .count = beat->n_leases,
+                                        .answers = beat->answers});
+    agent->keep_since_us = beat->keep_since_us;
 }
 
 static void on_jobs(agent_t *agent, const envelope_t *envelope, const Drover__JobBatch *batch) {
@@ -322,8 +316,7 @@ static void dispatch(agent_t *agent, const envelope_t *envelope, const message_t
         on_welcome(agent, message->welcome);
         return;
     case DROVER__KIND__KIND_COORDINATOR_BEAT:
-        take_leases(agent, message->coordinator_beat->leases, message->coordinator_beat->n_leases);
-        agent->keep_since_us = message->coordinator_beat->keep_since_us;
+        on_beat(agent, message->coordinator_beat);
         return;
     case DROVER__KIND__KIND_INVENTORY_ACK:
         on_inventory_ack(agent, message->inventory_ack);
@@ -471,13 +464,13 @@ static void send_wants(agent_t *agent) {
         Drover__PaperWant wire = DROVER__PAPER_WANT__INIT;
         wire.digest = field_of_digest(&paper.digest);
         wire.offset = paper.offset;
-        send_message(agent, DROVER__KIND__KIND_PAPER_WANT, &wire.base);
+        (void)send_message(agent, DROVER__KIND__KIND_PAPER_WANT, &wire.base);
     }
     while (agent->welcomed && bundles_want(agent->bundles, clock_boot_us(), &want)) {
         Drover__BundleWant wire = DROVER__BUNDLE_WANT__INIT;
         wire.digest = field_of_digest(&want.digest);
         wire.offset = want.offset;
-        send_message(agent, DROVER__KIND__KIND_BUNDLE_WANT, &wire.base);
+        (void)send_message(agent, DROVER__KIND__KIND_BUNDLE_WANT, &wire.base);
     }
 }
 
@@ -492,7 +485,7 @@ void link_send_due(agent_t *agent) {
     }
     send_wants(agent);
     if (crew_room(agent) > agent->room_told) {
-        say_beat(agent, false);
+        (void)say_beat(agent, false);
     }
 }
 
@@ -517,7 +510,7 @@ static void send_part(agent_t *agent) {
     wire.tenants = part.tenants;
     wire.n_tenants = part.count;
     agent->last_part = part.last;
-    send_message(agent, DROVER__KIND__KIND_INVENTORY, &wire.base);
+    (void)send_message(agent, DROVER__KIND__KIND_INVENTORY, &wire.base);
 }
 
 static void on_inventory_ack(agent_t *agent, const Drover__InventoryAck *ack) {
@@ -566,8 +559,8 @@ void link_tick(agent_t *agent) {
         return;
     }
     if (now >= agent->beat_due_boot_us) {
-        say_beat(agent, agent->clusters_changed);
-        agent->clusters_changed = false;
+        bool told = say_beat(agent, agent->clusters_changed);
+        agent->clusters_changed = agent->clusters_changed && !told;
     }
     link_send_inventory(agent);
 }
@@ -576,7 +569,7 @@ void link_goodbye(agent_t *agent, const char *reason) {
     Drover__Goodbye goodbye = DROVER__GOODBYE__INIT;
     goodbye.reason = field_of_text(reason);
     if (agent->welcomed && dialer_connected(agent->dialer)) {
-        send_message(agent, DROVER__KIND__KIND_GOODBYE, &goodbye.base);
+        (void)send_message(agent, DROVER__KIND__KIND_GOODBYE, &goodbye.base);
     }
     agent->welcomed = false;
 }

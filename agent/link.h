@@ -24,10 +24,6 @@ void link_send_inventory(agent_t *agent);
  */
 void link_judge_coordinator(agent_t *agent);
 
-/* What an agent says that it cannot act on it gives back, by that very message: the coordinator may
- * grant it to another agent as it reads it. seen: as told, by cluster index. */
-void link_give_back(agent_t *agent, Drover__ClusterSeen *const *seen, size_t count);
-
 /* Drained and leaving. */
 void link_goodbye(agent_t *agent, const char *reason);
 

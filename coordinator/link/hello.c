@@ -1,7 +1,8 @@
 /*
- * hello.c: an agent arrives, beats, leaves. Leases are told as a duration shorter than the engine's
- * own by a quarter of a lease, so that an agent never believes in one longer than the coordinator
- * does: the message may take that long.
+ * hello.c: an agent arrives, beats, leaves. A lease is told as a duration from the moment when the
+ * agent sent what is answered, so that it ends for the agent before it ends here, whatever becomes
+ * of messages; and shorter than the engine's own by a quarter of a lease, in which clocks may
+ * differ, and what an agent sent right before the end of its lease comes to its end.
  */
 #include "common/wire/field.h"
 #include "coordinator/link/internal.h"
@@ -211,6 +212,8 @@ typedef struct lease_list {
 static void list_leases(hub_t *self, const session_t *session, lease_list_t *ret_list) {
     agent_key_t agent = session_agent(&session->key);
     int64_t margin_us = self->options.config->lease_us / 4;
+    /* who gives no number counts from the receipt */
+    int64_t passed_us = session->said != 0 ? self->boot_us - session->said_boot_us : 0;
     ret_list->count = session->cluster_count;
     for (uint32_t i = 0; i < session->cluster_count; i++) {
         int64_t left_us = engine_lease_left_us(self->engine, session->clusters[i].system_identifier,
@@ -218,8 +221,9 @@ static void list_leases(hub_t *self, const session_t *session, lease_list_t *ret
         Drover__Lease *lease = &ret_list->items[i];
         drover__lease__init(lease);
         lease->system_identifier = session->clusters[i].system_identifier;
-        lease->valid_ms =
-            left_us > margin_us && !session->suspended ? (left_us - margin_us) / US_PER_MS : 0;
+        lease->valid_ms = left_us > margin_us && !session->suspended
+                              ? (left_us + passed_us - margin_us) / US_PER_MS
+                              : 0;
         ret_list->pointers[i] = lease;
     }
 }
@@ -232,6 +236,7 @@ void hello_tell_leases(hub_t *self, session_t *session) {
     beat.n_leases = list.count;
     beat.leases = list.pointers;
     beat.keep_since_us = self->keep_since_us;
+    beat.answers = session->said;
     hub_say(self, &session->key, DROVER__KIND__KIND_COORDINATOR_BEAT, &beat.base);
 }
 
@@ -328,6 +333,7 @@ static void welcome(hub_t *self, session_t *session, uint32_t protocol) {
     welcome.acknowledged = session->acknowledged;
     welcome.send_again_from = session->refills ? session->acknowledged + 1 : 0;
     welcome.keep_since_us = self->keep_since_us;
+    welcome.answers = session->said;
     /* the second half of libsodium's Ed25519 secret is the public key */
     const uint8_t *sign = self->options.sign->bytes + SIGN_SECRET_BYTES - SIGN_PUBLIC_BYTES;
     welcome.sign_key = field_of_bytes(sign, SIGN_PUBLIC_BYTES);
@@ -345,6 +351,8 @@ static void begin_session(hub_t *self, session_t *session, const listener_messag
     session->suspended = known->status == AGENT_SUSPENDED;
     session->acknowledged = known->acknowledged;
     session->last_report = hello->last_report;
+    session->said = hello->number;
+    session->said_boot_us = self->boot_us;
     session->trust_version = hello->trust_version;
     session->heard_boot_us = session->progress_boot_us = self->boot_us;
     session->touched_us = self->now_us;
@@ -463,6 +471,11 @@ static void repeat_cancels(hub_t *self, session_t *session) {
 }
 
 status_t hello_beat(hub_t *self, session_t *session, const Drover__AgentBeat *beat, error_t *err) {
+    if (beat->number < session->said) {
+        return STATUS_OK; /* overtaken: what it says of clusters and room is old */
+    }
+    session->said = beat->number;
+    session->said_boot_us = self->boot_us;
     TRY(see_clusters(self, session, beat->clusters, beat->n_clusters, err));
     event_t alive = hub_event(self, EVENT_ALIVE, &session->key);
     hub_step(self, &alive);

@@ -49,6 +49,8 @@ typedef struct session {
     uint64_t last_report;     /* as hello said */
     int64_t trust_version;    /* of the newest trust file that it has, or was sent */
     int64_t heard_boot_us;    /* anything */
+    uint64_t said;            /* number of its newest hello or beat; 0: an older agent gives none */
+    int64_t said_boot_us;     /* when that one was read */
     int64_t progress_boot_us; /* hello, or reports that were new */
     int64_t touched_us;       /* wall clock: when last_seen was last written */
     uint32_t capacity;        /* jobs that it may have at once, as its last beat said */

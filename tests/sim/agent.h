@@ -3,7 +3,7 @@
  *
  * The production engine (agent/engine) decides; what stands here keeps the rules of agent/loop.c,
  * crew.c, recruit.c, reports.c, link.c and of the steps: intent before action, one journal commit
- * before what it explains, reports numbered without a gap, leases that run from their receipt.
+ * before what it explains, reports numbered without a gap, leases that run from when what they answer was sent.
  */
 #ifndef DROVER_TESTS_SIM_AGENT_H
 #define DROVER_TESTS_SIM_AGENT_H
@@ -106,6 +106,7 @@ typedef struct agent_place {
     uint32_t timeline;
     int64_t until_us; /* lease, boot clock */
     bool denied;      /* the coordinator said that it is not ours */
+    uint64_t since;   /* no word about it counts that answers an older number */
     uint32_t running;
     uint32_t queued;
     int64_t inventory_us; /* when it was read last */
@@ -137,6 +138,7 @@ struct agent {
     int64_t tell_due_us;
     uint32_t ended_untold;
     uint32_t room_told;
+    uint64_t said; /* number of the last hello or beat */
     int64_t hello_due_us;
     int64_t beat_due_us;
     bool clusters_changed;

@@ -128,12 +128,22 @@ void agent_send_reports(sim_t *sim, agent_t *agent) {
 
 /* ---- what is said ---- */
 
+/* As leases_number: the moment, or one more than the last. */
+static uint64_t next_number(const sim_t *sim, agent_t *agent) {
+    uint64_t now = (uint64_t)sim->now_us;
+    agent->said = now > agent->said ? now : agent->said + 1;
+    return agent->said;
+}
+
 /* What it says that it cannot act on it gives back, and does not act on. */
 static void fill_clusters(agent_t *agent, message_t *message) {
     message->cluster_count = agent->place_count;
     for (uint32_t i = 0; i < agent->place_count; i++) {
         agent_place_t *at = &agent->places[i];
-        at->until_us = at->read && !at->seen_writable ? 0 : at->until_us;
+        if (!at->seen_writable) {
+            at->until_us = 0;
+            at->since = message->said;
+        }
         message->clusters[i] = (cluster_seen_t){.cluster = at->cluster,
                                                 .known = at->read,
                                                 .writable = at->seen_writable,
@@ -159,6 +169,7 @@ void agent_say_hello(sim_t *sim, agent_t *agent) {
     message->number = agent_meta(agent)->next - 1;
     message->token = agent_meta(agent)->seen;
     message->holds = agent_meta(agent)->holds;
+    message->said = next_number(sim, agent);
     fill_clusters(agent, message);
     agent->hello_due_us = sim->now_us + HELLO_AGAIN_US;
     net_send(sim, message, sizeof(in_hand_t));
@@ -176,6 +187,7 @@ uint32_t agent_room(const agent_t *agent) {
 
 static void say_beat(sim_t *sim, agent_t *agent, bool with_clusters) {
     message_t *message = message_of(sim, agent, MESSAGE_BEAT, 0, 0);
+    message->said = next_number(sim, agent);
     message->room = agent_room(agent);
     for (const run_t *run = agent->runs; run != NULL; run = run->next_run) {
         message->in_hand++;
@@ -262,13 +274,16 @@ static bool may_command(sim_t *sim, agent_t *agent, const token_t *token) {
     return true;
 }
 
-static void take_leases(sim_t *sim, agent_t *agent, const message_t *message) {
+/* As leases_take. */
+static void take_leases(agent_t *agent, const message_t *message) {
     for (uint32_t i = 0; i < message->cluster_count; i++) {
         for (uint32_t k = 0; k < agent->place_count; k++) {
-            if (agent->places[k].cluster == message->clusters[i].cluster) {
+            agent_place_t *at = &agent->places[k];
+            if (at->cluster == message->clusters[i].cluster && message->said >= at->since) {
                 int64_t valid_us = message->clusters[i].lease_us;
-                agent->places[k].until_us = valid_us > 0 ? sim->now_us + valid_us : 0;
-                agent->places[k].denied = valid_us == 0;
+                at->since = message->said;
+                at->until_us = valid_us > 0 ? (int64_t)message->said + valid_us : 0;
+                at->denied = valid_us == 0;
             }
         }
     }
@@ -283,7 +298,7 @@ static void on_welcome(sim_t *sim, agent_t *agent, const message_t *message) {
     agent->sent_report = message->number;
     agent->tell_due_us = 1;
     agent->inventory_due = true;
-    take_leases(sim, agent, message);
+    take_leases(agent, message);
     say_beat(sim, agent, true);
 }
 
@@ -303,7 +318,7 @@ void agent_hear(sim_t *sim, agent_t *agent, const message_t *message) {
         on_welcome(sim, agent, message);
         break;
     case MESSAGE_LEASES:
-        take_leases(sim, agent, message);
+        take_leases(agent, message);
         break;
     case MESSAGE_ACK:
         if (message->number > agent->acknowledged) {

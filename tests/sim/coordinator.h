@@ -131,6 +131,8 @@ typedef struct agent_session {
     ident_t state;
     uint64_t acknowledged;
     uint64_t last_report;
+    uint64_t said; /* number of its newest hello or beat */
+    int64_t said_us;
     uint32_t capacity;
     uint32_t in_hand_said;
     int64_t progress_us;

@@ -16,12 +16,14 @@ static void fill_leases(sim_t *sim, coordinator_t *self, uint32_t agent, message
     const agent_session_t *session = &self->sessions[agent];
     agent_key_t key = agent_key_of(agent);
     int64_t margin_us = SIM_LEASE_US / 4;
+    message->said = session->said;
     message->cluster_count = session->cluster_count;
     for (uint32_t i = 0; i < session->cluster_count; i++) {
         uint32_t cluster = session->clusters[i].cluster;
         int64_t left_us = engine_lease_left_us(self->engine, cluster + 1, &key, sim->now_us);
         message->clusters[i].cluster = cluster;
-        message->clusters[i].lease_us = left_us > margin_us ? left_us - margin_us : 0;
+        message->clusters[i].lease_us =
+            left_us > margin_us ? left_us + sim->now_us - session->said_us - margin_us : 0;
         if (sim_has(sim, BUG_GIVE_TWICE) && session->clusters[i].writable) {
             message->clusters[i].lease_us = SIM_LEASE_US;
         }
@@ -166,6 +168,8 @@ static void take_hello(sim_t *sim, coordinator_t *self, const message_t *message
     session->state = message->state;
     session->acknowledged = row->acknowledged;
     session->last_report = message->number;
+    session->said = message->said;
+    session->said_us = sim->now_us;
     session->progress_us = sim->now_us;
     session->capacity = 0;
     session->settled = false;
@@ -190,6 +194,11 @@ static void take_hello(sim_t *sim, coordinator_t *self, const message_t *message
 
 static void take_beat(sim_t *sim, coordinator_t *self, const message_t *message) {
     agent_session_t *session = &self->sessions[message->agent];
+    if (message->said < session->said) {
+        return; /* overtaken */
+    }
+    session->said = message->said;
+    session->said_us = sim->now_us;
     see_clusters(sim, self, message);
     event_t alive = coordinator_event(sim, self, EVENT_ALIVE);
     alive.agent = agent_key_of(message->agent);

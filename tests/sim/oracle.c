@@ -404,11 +404,13 @@ static void judge_forward(sim_t *sim, const session_t *session) {
                      tenant, what->order, session->agent);
         }
     }
+    const token_t *obeyed = &agent_meta(agent)->seen; /* whose word on leases counts for it */
     for (uint32_t i = 0; i < sim->coordinator_count; i++) {
         const coordinator_t *self = &sim->coordinators[i];
         const token_t *token = &catalog_meta(self)->token;
         agent_key_t holder;
         if (self->up && !self->paused && agent->coordinator == i &&
+            ident_equal(&token->incarnation, &obeyed->incarnation) &&
             ident_equal(&token->incarnation, &what->token.incarnation) &&
             engine_holder(self->engine, session->cluster + 1, &holder) &&
             agent_of_key(&holder) != session->agent) {

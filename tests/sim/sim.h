@@ -230,6 +230,7 @@ typedef struct message {
     token_t token;
     int64_t wall_us; /* sender's; of jobs: when they expire */
     uint64_t number; /* last report; acknowledged */
+    uint64_t said;   /* number of a hello or beat; of a grant: of what it answers */
     uint32_t room;
     uint32_t in_hand;
     uint32_t holds; /* of TRUST: how often the fleet was held or released */

@@ -9,6 +9,7 @@
 #include "tests/unit/agent/rootfile.h"
 
 #include "agent/bundles.h"
+#include "agent/inventory/inventory_internal.h"
 #include "agent/crew.h"
 #include "agent/link.h"
 #include "agent/loop.h"
@@ -292,7 +293,9 @@ static void say_unsigned(const stage_t *stage, Drover__Kind kind, const Protobuf
     say(stage, bytes.data, bytes.size);
 }
 
-static void say_welcome(const stage_t *stage, const sign_public_t *key) {
+/* With a lease where leases is not NULL; answers is the hello's number. */
+static void say_welcome_with(const stage_t *stage, const sign_public_t *key, Drover__Lease **leases,
+                             uint64_t answers) {
     Drover__Welcome welcome = DROVER__WELCOME__INIT;
     ident_t incarnation = {{1}};
     ident_t catalog = {{2}};
@@ -301,7 +304,14 @@ static void say_welcome(const stage_t *stage, const sign_public_t *key) {
     welcome.epoch = EPOCH;
     welcome.incarnation = field_of_ident(&incarnation);
     welcome.sign_key = field_of_bytes(key->bytes, SIGN_PUBLIC_BYTES);
+    welcome.leases = leases;
+    welcome.n_leases = leases != NULL ? 1 : 0;
+    welcome.answers = answers;
     say_unsigned(stage, DROVER__KIND__KIND_WELCOME, &welcome.base);
+}
+
+static void say_welcome(const stage_t *stage, const sign_public_t *key) {
+    say_welcome_with(stage, key, NULL, 0);
 }
 
 /* The next trust file, in which this key is the coordinator's. */
@@ -435,11 +445,89 @@ static void test_silence_is_told(void **state) {
     assert_int_equal(agent->silence_boot_us, 0);
 }
 
-/* ---- what reports bring ---- */
+/* ---- leases ---- */
 
-static bool has_kept_reports(void *context) {
+enum { CLUSTER = 77, VALID_MS = 15000 };
+
+static bool has_kept(void *context) {
     return ((const stage_t *)context)->server->kept.size > 0;
 }
+
+/* The number of the hello or beat that was kept. */
+static uint64_t kept_number(const stage_t *stage) {
+    CLEANUP(message_destroy_p) message_t *message = NULL;
+    error_t err = {0};
+    must(codec_receive(stage->server->kept.data, stage->server->kept.size, PARTY_AGENT, NULL,
+                       &message, &err),
+         &err);
+    return message->kind == DROVER__KIND__KIND_HELLO ? message->hello->number
+                                                     : message->agent_beat->number;
+}
+
+static bool is_granted(void *context) {
+    return ((const stage_t *)context)->agent.leases[0].until_boot_us != 0;
+}
+
+/* What the coordinator grants is counted from the hello or beat that it names. */
+static void test_leases_run_from_what_was_said(void **state) {
+    stage_t *stage = *state;
+    agent_t *agent = &stage->agent;
+    Drover__Lease lease = DROVER__LEASE__INIT;
+    Drover__Lease *list[] = {&lease};
+    lease.system_identifier = CLUSTER;
+    lease.valid_ms = VALID_MS;
+    agent->inventory->sites[0].seen.system_identifier = CLUSTER;
+    agent->inventory->sites[0].seen.writable = true;
+    agent->hello_due_boot_us = 0;
+    stage->server->keep = DROVER__KIND__KIND_HELLO;
+    link_tick(agent);
+    pair_await(stage->server, has_kept, stage);
+    uint64_t hello = kept_number(stage);
+    assert_true(hello != 0 && hello == agent->said);
+    stage->server->keep = DROVER__KIND__KIND_AGENT_BEAT;
+    buffer_clear(&stage->server->kept);
+    say_welcome_with(stage, &stage->trust.coordinator, list, hello);
+    pair_await(stage->server, is_granted, stage);
+    assert_true(agent->leases[0].until_boot_us == (int64_t)hello + VALID_MS * US_PER_MS);
+
+    pair_await(stage->server, has_kept, stage); /* a beat follows on the welcome */
+    uint64_t number = kept_number(stage);
+    assert_true(number > hello && number == agent->said);
+    Drover__CoordinatorBeat beat = DROVER__COORDINATOR_BEAT__INIT;
+    beat.leases = list;
+    beat.n_leases = 1;
+    beat.answers = number;
+    agent->leases[0].until_boot_us = 0;
+    say_unsigned(stage, DROVER__KIND__KIND_COORDINATOR_BEAT, &beat.base);
+    pair_await(stage->server, is_granted, stage);
+    assert_true(agent->leases[0].until_boot_us == (int64_t)number + VALID_MS * US_PER_MS);
+}
+
+/* Whoever says that a cluster is not writable, or was not read, acts on no lease of it: from the
+ * hello or beat on that says so. */
+static void test_what_is_said_to_be_out_of_reach_is_given_back(void **state) {
+    stage_t *stage = *state;
+    agent_t *agent = &stage->agent;
+    agent->leases[0].until_boot_us = INT64_MAX;
+    agent->hello_due_boot_us = 0;
+    link_tick(agent); /* says hello */
+    assert_true(agent->leases[0].until_boot_us == 0);
+
+    say_welcome(stage, &stage->trust.coordinator);
+    pair_await(stage->server, is_welcomed, stage);
+    agent->leases[0].until_boot_us = INT64_MAX;
+    agent->beat_due_boot_us = 0;
+    agent->clusters_changed = false;
+    link_tick(agent); /* a beat that says nothing of clusters */
+    assert_true(agent->leases[0].until_boot_us == INT64_MAX);
+    agent->beat_due_boot_us = 0;
+    agent->clusters_changed = true;
+    link_tick(agent);
+    assert_true(agent->leases[0].until_boot_us == 0);
+    assert_false(agent->clusters_changed);
+}
+
+/* ---- what reports bring ---- */
 
 static bool has_sent_again(void *context) {
     return ((const stage_t *)context)->agent.book.uses == 2;
@@ -466,7 +554,7 @@ static void test_reports_bring_results(void **state) {
     must(reports_add(agent, &run, &report, true, &err), &err);
     must(journal_commit(agent->journal, &err), &err);
     must(reports_send(agent, &err), &err);
-    pair_await(stage->server, has_kept_reports, stage);
+    pair_await(stage->server, has_kept, stage);
     envelope_t envelope;
     CLEANUP(message_destroy_p) message_t *message = NULL;
     must(codec_open(stage->server->kept.data, stage->server->kept.size, PARTY_AGENT, &envelope,
@@ -499,6 +587,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_jobs),
         TEST(test_cancel),
+        TEST(test_leases_run_from_what_was_said),
+        TEST(test_what_is_said_to_be_out_of_reach_is_given_back),
         TEST(test_reports_bring_results),
         TEST(test_a_new_key_and_its_trust_file),
         TEST(test_silence_is_told),

@@ -8,6 +8,7 @@
 
 #define WELCOME DROVER__KIND__KIND_WELCOME
 #define JOBS DROVER__KIND__KIND_JOBS
+#define BEAT DROVER__KIND__KIND_COORDINATOR_BEAT
 
 static void done_at(actor_t *actor, const ident_t *tenant) {
     Drover__ApplicationSeen state = DROVER__APPLICATION_SEEN__INIT;
@@ -40,6 +41,53 @@ static void test_welcome_names_the_run_and_its_leases(void **state) {
     /* less than the engine's own, by what a message may take */
     assert_in_range(welcome->leases[0]->valid_ms, 1, 15000);
     assert_int_equal(welcome->heartbeat_ms, 1000);
+}
+
+/* A beat of the actor's that says so of its cluster, under a number. */
+static void beat_numbered(actor_t *actor, uint64_t number, bool writable) {
+    Drover__AgentBeat beat = DROVER__AGENT_BEAT__INIT;
+    Drover__ClusterSeen seen = DROVER__CLUSTER_SEEN__INIT;
+    Drover__ClusterSeen *clusters[] = {&seen};
+    seen.name = field_of_text("main");
+    seen.system_identifier = CLUSTER;
+    seen.writable = writable;
+    beat.clusters = clusters;
+    beat.n_clusters = 1;
+    beat.number = number;
+    actor_send(actor, DROVER__KIND__KIND_AGENT_BEAT, &beat.base);
+}
+
+/* Each word on leases names the newest hello or beat that was read; one that it overtook says
+ * nothing any more. */
+static void test_leases_name_what_they_answer(void **state) {
+    world_t *world = *state;
+    actor_t *a = &world->a;
+    const message_t *const *last = (const message_t *const *)a->last;
+    actor_dial(a);
+    Drover__Hello hello = hello_of(a);
+    hello.number = 1000;
+    actor_send(a, DROVER__KIND__KIND_HELLO, &hello.base);
+    (void)await_message(a, WELCOME, 1);
+    assert_int_equal(last[WELCOME]->welcome->answers, 1000);
+    beat_numbered(a, 2000, true);
+    (void)await_message(a, BEAT, 1);
+    assert_int_equal(last[BEAT]->coordinator_beat->answers, 2000);
+    assert_in_range(last[BEAT]->coordinator_beat->leases[0]->valid_ms, 1, 15000);
+    (void)await_message(a, BEAT, 2); /* the lease is new: told by itself, too */
+    assert_int_equal(last[BEAT]->coordinator_beat->answers, 2000);
+    beat_numbered(a, 1500, false); /* late: it must not take the cluster away */
+    beat_numbered(a, 3000, true);
+    (void)await_message(a, BEAT, 3);
+    assert_int_equal(last[BEAT]->coordinator_beat->answers, 3000);
+    assert_in_range(last[BEAT]->coordinator_beat->leases[0]->valid_ms, 1, 15000);
+    beat_numbered(a, 4000, false);
+    (void)await_message(a, BEAT, 5); /* and that it is gone is told by itself */
+    assert_int_equal(last[BEAT]->coordinator_beat->answers, 4000);
+    assert_int_equal(last[BEAT]->coordinator_beat->leases[0]->valid_ms, 0);
+    beat_numbered(a, 5000, false);
+    (void)await_message(a, BEAT, 6);
+    assert_int_equal(last[BEAT]->coordinator_beat->answers, 5000);
+    assert_int_equal(a->count[BEAT], 6); /* the late one had no answer */
 }
 
 static void test_second_agent_gets_no_lease_until_the_first_leaves(void **state) {
@@ -448,6 +496,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_welcome_names_the_run_and_its_leases),
         TEST(test_second_agent_gets_no_lease_until_the_first_leaves),
+        TEST(test_leases_name_what_they_answer),
         TEST(test_whole_rollout),
         TEST(test_report_writes_its_rows),
         TEST(test_rollback_that_is_refused_pauses),
