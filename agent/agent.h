@@ -85,6 +85,7 @@ typedef struct agent {
     int64_t forget_due_boot_us;   /* when the journal is next looked through for what is old */
     int64_t heard_boot_us;        /* last message of the coordinator, or when it was connected */
     int64_t silence_boot_us; /* when it was last logged that none comes; 0: not since one did */
+    int64_t watched_boot_us; /* when that was last looked at */
     uint64_t dropped;        /* messages that broke a rule of the protocol */
     error_t failed;          /* why it stopped by itself */
 } agent_t;

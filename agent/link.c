@@ -369,22 +369,31 @@ static void note_heard(agent_t *agent) {
 }
 
 /* Connected, and nothing that we say is answered: every beat would be, and every hello. Whoever
- * looks at this host alone must find out why nothing is done here. */
+ * looks at this host alone must find out why nothing is done here; and where it is the way between
+ * that is broken, another connection finds another one. */
 static void watch_silence(agent_t *agent, int64_t now) {
     char key[KEYTEXT_PUBLIC_SIZE];
     int64_t patience = SILENT_BEATS * agent->heartbeat_us;
     patience = patience > SILENT_LEAST_S * US_PER_S ? patience : SILENT_LEAST_S * US_PER_S;
     bool told =
         agent->silence_boot_us != 0 && now - agent->silence_boot_us < SILENT_AGAIN_S * US_PER_S;
-    if (agent->estranged || told || now - agent->heard_boot_us < patience) {
+    if (now - agent->watched_boot_us > patience / 2) {
+        agent->heard_boot_us = now; /* it was us who slept: what came meanwhile is not read yet */
+    }
+    agent->watched_boot_us = now;
+    if (agent->estranged || now - agent->heard_boot_us < patience) {
         return;
     }
-    agent->silence_boot_us = now;
-    log_warning("the coordinator says nothing", "code", error_code_text(ERROR_COORDINATOR_SILENT),
-                "coordinator", agent->config->coordinator.address, "seconds",
-                LOG_NUMBER((now - agent->heard_boot_us) / US_PER_S), "key",
-                keytext_public_text(keyfile_public(agent->curve_key), key), "hint",
-                error_code_hint(ERROR_COORDINATOR_SILENT));
+    if (!told) {
+        agent->silence_boot_us = now;
+        log_warning("the coordinator says nothing", "code",
+                    error_code_text(ERROR_COORDINATOR_SILENT), "coordinator",
+                    agent->config->coordinator.address, "seconds",
+                    LOG_NUMBER((now - agent->heard_boot_us) / US_PER_S), "key",
+                    keytext_public_text(keyfile_public(agent->curve_key), key), "hint",
+                    error_code_hint(ERROR_COORDINATOR_SILENT));
+    }
+    dialer_redial(agent->dialer, "nothing was heard of the coordinator");
 }
 
 static void on_receive(void *context, const void *bytes, size_t size) {
@@ -424,8 +433,7 @@ static void on_event(void *context, dialer_event_t event, const char *reason) {
     switch (event) {
     case DIALER_CONNECTED:
         log_info("connected", "coordinator", agent->config->coordinator.address);
-        agent->heard_boot_us = clock_boot_us();
-        agent->silence_boot_us = 0;
+        agent->heard_boot_us = clock_boot_us(); /* and that it was silent is told once */
         say_hello(agent);
         return;
     case DIALER_DISCONNECTED:
@@ -550,6 +558,9 @@ void link_tick(agent_t *agent) {
         return;
     }
     watch_silence(agent, now);
+    if (!dialer_connected(agent->dialer)) {
+        return;
+    }
     if (!agent->welcomed) {
         if (agent->stranger_due_boot_us != 0 && now >= agent->stranger_due_boot_us) {
             leave_estranged(agent);

@@ -36,8 +36,6 @@ enum {
 
     /* Sockets. */
     WIRE_HANDSHAKE_MS = 5000,
-    WIRE_HEARTBEAT_MS = 5000,
-    WIRE_HEARTBEAT_TIMEOUT_MS = 15000,
     WIRE_KEEPALIVE_S = 5,      /* of TCP: idle before a probe, and between two */
     WIRE_KEEPALIVE_PROBES = 2, /* without an answer */
     WIRE_UNHEARD_MS = 15000,   /* what was sent and is not acknowledged by the peer's kernel */

@@ -140,6 +140,14 @@ bool dialer_connected(const dialer_t *self) {
     return self->connected;
 }
 
+void dialer_redial(dialer_t *self, const char *reason) {
+    if (self->connected) {
+        close_sockets(self);
+        lose(self, reason);
+        redial_later(self);
+    }
+}
+
 /* ------------------------------------------------------------------ messages */
 
 static int on_readable(zloop_t *loop, zsock_t *socket, void *context) {

@@ -38,6 +38,10 @@ DEFINE_CLEANUP(dialer_t, dialer_destroy)
 
 bool dialer_connected(const dialer_t *self);
 
+/* Give a connection up that stands and is of no use, DIALER_DISCONNECTED with this reason, and dial
+ * anew. Nothing where there is none: that is tried again by itself. Not from within receive. */
+void dialer_redial(dialer_t *self, const char *reason);
+
 /* ERROR_WIRE_UNREACHABLE: not connected. ERROR_WIRE_BUSY: the queue is full. ERROR_BOUND: larger
  * than LIMIT_MESSAGE_BYTES. */
 MUST_CHECK status_t dialer_send(dialer_t *self, const void *bytes, size_t size, error_t *err);

@@ -59,12 +59,12 @@ status_t transport_set_int(zsock_t *socket, int option, int value, error_t *err)
 }
 
 /*
- * Who dials asks by ZeroMQ's heartbeats whether the server is there, through whatever stands
- * between them. The server asks nobody, and TTL 0 does not make it: where a pipe is full its engine
- * does not read, takes that for the peer's silence, and libzmq 4.3.4 ends the process by an
- * assertion as it goes on (zeromq/libzmq, issues 3937 and 4364); a coordinator that was stopped for
- * a minute woke to that. It notices a host that is gone by TCP's own probes, and a program by its
- * beats.
+ * Neither side asks by ZeroMQ's heartbeats whether the other is there. Where a pipe is full its
+ * engine does not read; if the connection ends meanwhile the engine still works off what it had
+ * read, and a ping in that has libzmq 4.3.4 answer on a file that it gave up, which ends the
+ * process by an assertion (stream_engine_base.cpp, restart_input; zeromq/libzmq, issues 3937 and
+ * 4364): a coordinator that was stopped while its agents' beats gathered woke to that. A host that
+ * is gone is noticed by TCP's own probes, a program by its beats, and a silent one is dialed anew.
  */
 static status_t set_common(zsock_t *socket, const transport_options_t *options, error_t *err) {
     struct {
@@ -76,9 +76,7 @@ static status_t set_common(zsock_t *socket, const transport_options_t *options, 
         {ZMQ_SNDHWM, options->pipe_messages},
         {ZMQ_RCVHWM, options->pipe_messages},
         {ZMQ_HANDSHAKE_IVL, options->handshake_ms},
-        {ZMQ_HEARTBEAT_IVL, WIRE_HEARTBEAT_MS},
-        {ZMQ_HEARTBEAT_TIMEOUT, WIRE_HEARTBEAT_TIMEOUT_MS},
-        {ZMQ_HEARTBEAT_TTL, 0},
+        {ZMQ_HEARTBEAT_IVL, 0},
         {ZMQ_TCP_KEEPALIVE, 1},
         {ZMQ_TCP_KEEPALIVE_IDLE, WIRE_KEEPALIVE_S},
         {ZMQ_TCP_KEEPALIVE_INTVL, WIRE_KEEPALIVE_S},
@@ -113,7 +111,6 @@ status_t transport_socket(int type, const transport_options_t *options, zsock_t 
 
 status_t transport_serve(zsock_t *socket, const transport_options_t *options, error_t *err) {
     TRY(transport_set_int(socket, ZMQ_CURVE_SERVER, 1, err));
-    TRY(transport_set_int(socket, ZMQ_HEARTBEAT_IVL, 0, err));
     TRY(transport_set(socket, ZMQ_CURVE_SECRETKEY, options->secret, CURVE_BYTES, err));
     TRY(transport_set(socket, ZMQ_ZAP_DOMAIN, TRANSPORT_DOMAIN, strlen(TRANSPORT_DOMAIN), err));
     /* without it a missing handler would let every key in */

@@ -422,7 +422,13 @@ static bool is_heard(void *context) {
     return ((const stage_t *)context)->agent.silence_boot_us == 0;
 }
 
-/* Connected, and nobody answers: said once after a while, and again when word comes. */
+static bool has_dialed_again(void *context) {
+    const stage_t *stage = context;
+    return dialer_connected(stage->agent.dialer) && stage->server->received == 2;
+}
+
+/* Connected, and nobody answers: said once after a while, the connection is given up for another
+ * one, and word that comes over that is told, too. */
 static void test_silence_is_told(void **state) {
     stage_t *stage = *state;
     agent_t *agent = &stage->agent;
@@ -432,12 +438,23 @@ static void test_silence_is_told(void **state) {
     link_tick(agent);
     int64_t told = agent->silence_boot_us;
     assert_true(told != 0);
+    assert_false(dialer_connected(agent->dialer));
     link_tick(agent);
-    assert_true(agent->silence_boot_us == told); /* not with every tick */
+    pair_await(stage->server, has_dialed_again, stage); /* and has said hello */
+    agent->heard_boot_us -= INT64_C(3600) * US_PER_S;
+    link_tick(agent);
+    assert_true(agent->silence_boot_us == told); /* not with every tick, nor every connection */
+    pair_await_count(stage->server, &stage->server->received, 3);
     say_welcome(stage, &stage->trust.coordinator);
     pair_await(stage->server, is_heard, stage);
     link_tick(agent);
     assert_int_equal(agent->silence_boot_us, 0);
+    /* who slept heard nothing, and has not looked yet */
+    agent->heard_boot_us -= INT64_C(3600) * US_PER_S;
+    agent->watched_boot_us -= INT64_C(3600) * US_PER_S;
+    link_tick(agent);
+    assert_int_equal(agent->silence_boot_us, 0);
+    assert_true(dialer_connected(agent->dialer));
     /* what left by itself waits for nobody */
     agent->estranged = true;
     agent->heard_boot_us -= INT64_C(3600) * US_PER_S;

@@ -306,6 +306,48 @@ static void test_comes_back_after_a_restart(void **state) {
     dialer_destroy(&a.dialer);
 }
 
+/* A connection that stands and is of no use is given up for another one. */
+static void test_dials_anew(void **state) {
+    server_t *server = *state;
+    client_t a = {0};
+    pair_dial(server, &a, &agent_a);
+    dialer_redial(a.dialer, "nothing stands yet");
+    assert_int_equal(a.events[DIALER_DISCONNECTED], 0);
+    pair_connect_and_say(server, &a, "hello");
+    dialer_redial(a.dialer, "silence");
+    assert_int_equal(a.events[DIALER_DISCONNECTED], 1);
+    assert_false(dialer_connected(a.dialer));
+    dialer_redial(a.dialer, "once more");
+    assert_int_equal(a.events[DIALER_DISCONNECTED], 1);
+    pair_await_count(server, &a.events[DIALER_CONNECTED], 2);
+    pair_say(&a, "hello again");
+    pair_await_count(server, &server->received, 2);
+    dialer_destroy(&a.dialer);
+}
+
+/* Pings that wait in a full connection end the one who reads them: nobody sends any. */
+static void test_no_heartbeats(void **state) {
+    const server_t *server = *state;
+    static const int types[] = {ZMQ_DEALER, ZMQ_ROUTER};
+    const transport_options_t options = {.endpoint = listener_endpoint(server->listener),
+                                         .secret = agent_a.secret,
+                                         .server = server->keys.key};
+    const transport_options_t all = transport_defaults(&options);
+    for (size_t i = 0; i < 2; i++) {
+        zsock_t *socket = NULL;
+        error_t err = {0};
+        int every_ms = -1;
+        size_t size = sizeof every_ms;
+        assert_int_equal(transport_socket(types[i], &all, &socket, &err), STATUS_OK);
+        assert_int_equal(types[i] == ZMQ_DEALER ? transport_call(socket, &all, &err)
+                                                : transport_serve(socket, &all, &err),
+                         STATUS_OK);
+        (void)zmq_getsockopt(zsock_resolve(socket), ZMQ_HEARTBEAT_IVL, &every_ms, &size);
+        assert_int_equal(every_ms, 0);
+        zsock_destroy(&socket);
+    }
+}
+
 static void test_addresses(void **state) {
     server_t *server = *state;
     listener_calls_t calls = pair_server_calls(server);
@@ -361,6 +403,8 @@ int main(void) {
         PAIR_TEST(test_peer_that_does_not_read),
         PAIR_TEST(test_gone_peer_is_noticed),
         PAIR_TEST(test_comes_back_after_a_restart),
+        PAIR_TEST(test_dials_anew),
+        PAIR_TEST(test_no_heartbeats),
         PAIR_TEST(test_addresses),
         PAIR_TEST(test_wrong_server_key),
         PAIR_TEST(test_one_key_twice),
