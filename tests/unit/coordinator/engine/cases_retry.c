@@ -199,6 +199,30 @@ static void test_earlier_wave_while_later_failed(void **state) {
 }
 
 /* … and a resume in between accepts what failed in the later wave too. */
+/* Refusals that the plan showed were accepted with it: a pause and a resume leave the budget that
+ * is beside them whole. */
+static void test_resume_forgives_no_less_than_before(void **state) {
+    (void)state;
+    stage_t stage;
+    stage_open(&stage);
+    rollout_t *plan =
+        stage_plan(&(rollout_plan_t){.number = 1, .waves = {{.count = 4, .budget = 1}}});
+    plan->tasks[3].state = TASK_REFUSED;
+    plan->waves[0].forgiven = 1;
+    rollout_t *rollout = stage_adopt(&stage, plan);
+    stage_seen(&stage, (sight_t){.agent = 1, .cluster = 1});
+    stage_ask(&stage, EVENT_START, rollout);
+    (void)stage_room(&stage, 1, 10);
+    stage_ask(&stage, EVENT_PAUSE, rollout);
+    stage_ask(&stage, EVENT_RESUME, rollout);
+    assert_int_equal(rollout->waves[0].forgiven, 1);
+    stage_report(&stage, rollout, 0, TASK_EVENT_FAILED);
+    assert_rollout(rollout, ROLLOUT_RUNNING);
+    stage_report(&stage, rollout, 1, TASK_EVENT_FAILED);
+    assert_rollout(rollout, ROLLOUT_PAUSED);
+    stage_close(&stage);
+}
+
 static void test_resume_forgives_later_waves(void **state) {
     (void)state;
     stage_t stage;
@@ -324,6 +348,7 @@ case_list_t cases_retry(void) {
         cmocka_unit_test(test_left_out),
         cmocka_unit_test(test_earlier_wave),
         cmocka_unit_test(test_earlier_wave_while_later_failed),
+        cmocka_unit_test(test_resume_forgives_no_less_than_before),
         cmocka_unit_test(test_resume_forgives_later_waves),
         cmocka_unit_test(test_later_wave_reverts),
         cmocka_unit_test(test_nothing_to_retry),
