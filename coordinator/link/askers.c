@@ -99,6 +99,7 @@ static bool keep(asker_t *asker, const listener_message_t *from) {
     (void)snprintf(waiting->address, sizeof waiting->address, "%s", from->address);
     buffer_append(&waiting->bytes, from->bytes, from->size);
     if (waiting->bytes.failed) {
+        buffer_free(&waiting->bytes);
         free(waiting);
         return false;
     }
