@@ -17,12 +17,19 @@ enum { TICK_MS = 50, ROUNDS_MOST = 100000, MEMORY_KEPT = 32 * 1024 * 1024 };
 
 /* ---- descriptors of runs ---- */
 
+/* The agent of a run that an answer came for. A process that was stopped wakes to answers, and its
+ * timers are behind: leases are looked at before any of them lets a run go on. */
+static agent_t *woken_by(const run_t *run) {
+    agent_t *agent = run->shared->context;
+    crew_watch_leases(agent);
+    return agent;
+}
+
 static int on_session(zloop_t *loop, zmq_pollitem_t *item, void *context) {
     (void)loop;
     (void)item;
     run_t *run = context;
-    agent_t *agent = run->shared->context;
-    crew_watch_leases(agent); /* a process that was stopped wakes to answers, and timers behind */
+    agent_t *agent = woken_by(run);
     if (run->connection != NULL) {
         connection_ready(run->connection, clock_boot_us());
     }
@@ -34,8 +41,7 @@ static int on_child(zloop_t *loop, zmq_pollitem_t *item, void *context) {
     (void)loop;
     (void)item;
     run_t *run = context;
-    agent_t *agent = run->shared->context;
-    crew_watch_leases(agent);
+    agent_t *agent = woken_by(run);
     if (run->backup != NULL && backup_ready(run->backup)) {
         run_next_fn *over = run->backup_over;
         run->backup_over = NULL;

@@ -4,20 +4,25 @@
  */
 #include "agent/crew.h"
 #include "agent/bundles.h"
+#include "agent/loop.h"
 #include "agent/notary.h"
 #include "common/base/clock.h"
 #include "common/base/log.h"
 #include "common/crypto/random.h"
+#include "common/migration/directory.h"
 #include "common/wire/field.h"
 #include "tests/unit/agent/rootfile.h"
 
+#include <arpa/inet.h>
 #include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -31,6 +36,9 @@ typedef struct stage {
     document_t *order;
     buffer_t proof;
     ident_t tenant;
+    digest_t bundle; /* that its orders are for; zero: none */
+    int door;        /* where its database would be: connections come in, and nobody answers */
+    uint16_t port;
 } stage_t;
 
 static void must(status_t status, const error_t *err) {
@@ -38,6 +46,17 @@ static void must(status_t status, const error_t *err) {
         char line[1024];
         fail_msg("%s", error_line(err, line, sizeof line));
     }
+}
+
+static void open_door(stage_t *stage) {
+    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof at;
+    stage->door = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(stage->door >= 0);
+    assert_int_equal(bind(stage->door, (const struct sockaddr *)&at, sizeof at), 0);
+    assert_int_equal(listen(stage->door, 16), 0);
+    assert_int_equal(getsockname(stage->door, (struct sockaddr *)&at, &size), 0);
+    stage->port = ntohs(at.sin_port);
 }
 
 static void make_config(stage_t *stage) {
@@ -50,9 +69,9 @@ static void make_config(stage_t *stage) {
                   "keys: {sign: a, curve: b}\n"
                   "trust: {root: %s/trust.root}\n"
                   "state: %s/state\n"
-                  "clusters: [{name: main, parallel: 2, connection: {host: 127.0.0.1, port: 1},\n"
+                  "clusters: [{name: main, parallel: 2, connection: {host: 127.0.0.1, port: %u},\n"
                   "            roles: {owner: o}, tenants: {list: [{database: d}]}}]\n",
-                  stage->folder, stage->folder);
+                  stage->folder, stage->folder, stage->port);
     const yaml_text_t source = {
         .name = "/agent.yaml", .bytes = buffer_string(&text), .size = text.size};
     must(agent_config_parse(&source, NULL, &stage->agent.config, &err), &err);
@@ -74,6 +93,7 @@ static int stage_up(void **state) {
     assert_non_null(mkdtemp(stage->folder));
     path_of(stage, "trust.root", path);
     rootfile_make(&stage->trust, path);
+    open_door(stage);
     make_config(stage);
     agent->runs_end = &agent->runs;
     agent->cluster_count = 1;
@@ -114,6 +134,7 @@ static int stage_down(void **state) {
     free(agent->leases);
     document_destroy(&stage->order);
     buffer_free(&stage->proof);
+    (void)close(stage->door);
     int answered = nftw(stage->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     free(stage);
     return answered;
@@ -137,6 +158,7 @@ static document_t *sign_order(stage_t *stage, order_kind_t kind, const digest_t 
                      .kind = kind,
                      .application = kind == ORDER_HOLD ? "" : "shop",
                      .environment = "",
+                     .bundle = stage->bundle,
                      .recovery_kind = "",
                      .recovery_reason = "",
                      .trial_restore = "",
@@ -341,6 +363,80 @@ static void test_a_newer_order_supersedes(void **state) {
     assert_false(newer->machine.cancelled);
 }
 
+/* A released bundle, in the agent's folder. */
+static void give_bundle(stage_t *stage) {
+    CLEANUP(bundle_destroy_p) bundle_t *bundle = NULL;
+    directory_t *directory = NULL;
+    bundle_options_t options = {.application = "shop"};
+    char path[PATH_SIZE];
+    char folder[PATH_SIZE];
+    char name[DIGEST_TEXT_SIZE];
+    error_t err = {0};
+    must(directory_load("migrations/example", NULL, &directory, &err), &err);
+    must(bundle_build(directory, &options, &bundle, &err), &err);
+    directory_destroy(&directory);
+    must(bundle_sign(bundle, &stage->trust.release, &err), &err);
+    stage->bundle = *bundle_digest(bundle);
+    path_of(stage, "bundles", folder);
+    (void)snprintf(path, sizeof path, "%.40s/%.64s.bundle", folder,
+                   digest_text(&stage->bundle, name));
+    must(bundle_write(bundle, path, &err), &err);
+}
+
+/* A newer order with a number is accepted as its job begins: what is at work under an older one
+ * stops by that. */
+static void test_what_is_accepted_supersedes(void **state) {
+    stage_t *stage = *state;
+    give_bundle(stage);
+    stage->order = sign_order(stage, ORDER_ROLLBACK, NULL);
+    run_t *older = recruit(stage, JOB_KIND_FORWARD);
+    older->what.order_digest = (digest_t){{9}};
+    older->begun = true;
+    older->machine.state = JOB_WORKING;
+    run_t *newer = recruit(stage, JOB_KIND_UNDO);
+    give_order(stage, newer);
+    newer->what.bundle = stage->bundle;
+    settle(stage);
+    assert_false(newer->begun || older->machine.cancelled);
+    give_papers(stage);
+    settle(stage);
+    assert_true(newer->begun);
+    assert_int_equal(newer->machine.state, JOB_CHECKING);
+    assert_true(older->machine.cancelled);
+    assert_false(newer->machine.cancelled);
+}
+
+static int on_look(zloop_t *loop, int timer, void *context) {
+    enum { LOOKS_MOST = 2000 };
+    static int looks;
+    const run_t *run = context;
+    (void)loop;
+    (void)timer;
+    return run->machine.leaseless || ++looks == LOOKS_MOST ? -1 : 0;
+}
+
+/* Something came from the database, after the lease had ended, and before any timer: the run is
+ * told to halt before it takes that. */
+static void test_an_answer_after_the_lease(void **state) {
+    stage_t *stage = *state;
+    agent_t *agent = &stage->agent;
+    stage->order = sign_order(stage, ORDER_LOOK, NULL);
+    run_t *run = recruit(stage, JOB_KIND_LOOK);
+    give_order(stage, run);
+    settle(stage);
+    give_papers(stage);
+    agent->loop = zloop_new();
+    loop_settle(agent); /* begins: its session is watched */
+    assert_true(run->begun && run->fd_polled >= 0);
+    agent->leases[0].until_boot_us = clock_boot_us() - 1;
+    assert_false(run->machine.leaseless);
+    assert_true(zloop_timer(agent->loop, 5, 0, on_look, run) >= 0);
+    (void)zloop_start(agent->loop); /* its descriptor is ready: the connection stands */
+    assert_true(run->machine.leaseless);
+    loop_forget(agent, run);
+    zloop_destroy(&agent->loop);
+}
+
 static void test_a_database_that_is_no_tenant_here(void **state) {
     stage_t *stage = *state;
     stage->order = sign_order(stage, ORDER_LOOK, NULL);
@@ -454,6 +550,8 @@ int main(void) {
         TEST(test_a_job_whose_cluster_is_anothers),
         TEST(test_a_lease_that_ended_meanwhile),
         TEST(test_a_newer_order_supersedes),
+        TEST(test_what_is_accepted_supersedes),
+        TEST(test_an_answer_after_the_lease),
         TEST(test_a_database_that_is_no_tenant_here),
         TEST(test_a_signed_look_begins_when_its_order_has_come),
         TEST(test_a_stop_ends_what_has_not_begun),

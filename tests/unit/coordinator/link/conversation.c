@@ -285,6 +285,26 @@ static void test_report_of_an_unknown_job_is_kept_and_told(void **state) {
     rollout_destroy(&rollout);
 }
 
+/* An agent that says hello with another state forgot what its attempts did: what it lacks goes
+ * again, and counts as touched, since nobody can say that it changed nothing. */
+static void test_what_a_forgetful_agent_had_is_touched(void **state) {
+    world_t *world = *state;
+    get_going(world);
+    const task_t *task = engine_task(*hub_engine(world->hub), &world->a.job);
+    assert_false(task->touched);
+    say_hello(&world->a); /* the same journal: its job was lost on the way, and no more */
+    (void)await_message(&world->a, JOBS, 2);
+    assert_false(task->touched);
+    world->a.state = random_ident();
+    say_hello(&world->a);
+    (void)await_message(&world->a, JOBS, 3);
+    assert_true(task->touched);
+    rollout_t *rollout = stored_rollout(world);
+    assert_int_equal(rollout->tasks[0].state, TASK_DISPATCHED);
+    assert_true(rollout->tasks[0].touched);
+    rollout_destroy(&rollout);
+}
+
 static void test_restart_sends_again_what_the_agent_lacks(void **state) {
     world_t *world = *state;
     get_going(world);
@@ -505,6 +525,7 @@ int main(void) {
         TEST(test_gap_is_not_passed),
         TEST(test_report_of_anothers_job_is_audited_not_applied),
         TEST(test_report_of_an_unknown_job_is_kept_and_told),
+        TEST(test_what_a_forgetful_agent_had_is_touched),
         TEST(test_restart_sends_again_what_the_agent_lacks),
         TEST(test_restart_leaves_what_the_agent_has),
         TEST(test_old_reports_come_before_what_is_lacking),
