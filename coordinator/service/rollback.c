@@ -3,7 +3,8 @@
  *
  * Every tenant that the rollout names ends in one bucket: work, not needed, refused and why, or
  * gone. Where a tenant stands is taken from its ledger as last reported, not from the task: another
- * rollout may have moved it since. An outcome that nobody has evidence for counts as touched.
+ * rollout may have moved it since. An outcome that nobody has evidence for counts as touched, and
+ * no ledger that was read earlier answers it.
  */
 #include "coordinator/engine/task_table.h"
 #include "coordinator/service/fleet.h"
@@ -46,9 +47,12 @@ static status_t index_tenants(way_back_t *way, error_t *err) {
     return STATUS_OK;
 }
 
-/* Whether nobody can say what the task did. */
+/* Whether nobody can say what the task did: an attempt of it has not ended, or it may have changed
+ * something and no report says what. An operator's retry of what nobody has word of leaves that
+ * behind, and so does an agent that came back without its state: the attempt may be at work yet. */
 static bool is_uncertain(const task_t *task) {
-    return task->state == TASK_OUTSTANDING || task_state_is_in_flight(task->state);
+    bool untold = task->touched && task->position == task->from_position;
+    return untold || task->state == TASK_OUTSTANDING || task_state_is_in_flight(task->state);
 }
 
 static bool was_touched(const task_t *task) {

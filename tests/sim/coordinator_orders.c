@@ -278,7 +278,8 @@ bool orders_start(sim_t *sim, coordinator_t *self, const order_wish_t *wish) {
 /* ---- back ---- */
 
 static bool is_uncertain(const task_t *task) {
-    return task->state == TASK_OUTSTANDING || task_state_is_in_flight(task->state);
+    bool untold = task->touched && task->position == task->from_position;
+    return untold || task->state == TASK_OUTSTANDING || task_state_is_in_flight(task->state);
 }
 
 static bool was_touched(const task_t *task) {
