@@ -51,7 +51,9 @@ static status_t save_task(hub_t *self, const effect_t *effect, error_t *err) {
     if (!task_state_is_in_flight(task->state)) {
         curve_public_t key = session_key(&task->agent);
         session_t *session = session_find(self->sessions, &key);
-        if (session != NULL) {
+        session_attempt_t *entry =
+            session != NULL ? session_find_attempt(session, &task->attempt) : NULL;
+        if (entry != NULL && !entry->heard) { /* one that is at work goes with its last word */
             session_remove_attempt(session, &task->attempt);
         }
     }
@@ -271,6 +273,16 @@ static bool has_outstanding(const rollout_t *rollout) {
     return false;
 }
 
+/* A rollout is forgotten in which nothing is waited for: what agents have in hand of it still are
+ * tries that were given up, and they are to stop. */
+static void give_up(hub_t *self, const rollout_t *over) {
+    for (session_t *session = self->sessions; session != NULL; session = session->hh.next) {
+        for (session_attempt_t *entry = session->attempts; entry != NULL; entry = entry->hh.next) {
+            entry->cancel = entry->cancel || engine_rollout_of(self->engine, &entry->job) == over;
+        }
+    }
+}
+
 /* One that is over stays while word of an outstanding task may still come. */
 void carry_release(hub_t *self) {
     bool any = false;
@@ -290,6 +302,7 @@ void carry_release(hub_t *self) {
             }
         }
         ident_t id = over->id;
+        give_up(self, over);
         engine_release(self->engine, &id);
         any = true;
     }

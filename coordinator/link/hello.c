@@ -272,7 +272,25 @@ static status_t write_hello(hub_t *self, const listener_message_t *from, const D
     return STATUS_OK;
 }
 
-/* Attempts that it has; those whose rollout ends, or ended without them, are cancelled again. */
+/* Whether its task waits for this very try: an operator may have asked for another one while nobody
+ * had word of it. A catalog that is filled again cannot tell. */
+static bool is_waited_for(const hub_t *self, const session_t *session,
+                          const session_attempt_t *entry) {
+    const task_t *task = engine_task(self->engine, &entry->job);
+    bool own = task != NULL && task->state != TASK_PENDING && task->state != TASK_READY &&
+               ident_equal(&task->attempt, &entry->attempt);
+    return own || session->refills;
+}
+
+/* Whether it is to stop: its rollout ends, or ended without it, or waits for another try. */
+static bool is_given_up(const hub_t *self, const session_t *session,
+                        const session_attempt_t *entry) {
+    const rollout_t *rollout = engine_rollout_of(self->engine, &entry->job);
+    return rollout != NULL &&
+           (rollout_state_is_called_off(rollout->state) || !is_waited_for(self, session, entry));
+}
+
+/* Attempts that it has; those that nobody waits for are cancelled again. */
 static status_t take_in_hand(hub_t *self, session_t *session, const Drover__Hello *hello,
                              error_t *err) {
     session_clear_attempts(session);
@@ -287,12 +305,11 @@ static status_t take_in_hand(hub_t *self, session_t *session, const Drover__Hell
         ident_t attempt = field_ident(hello->in_hand[i]->attempt);
         session->in_hand[session->in_hand_count++] = attempt;
         TRY(reports_recall(self, &job, err));
-        const rollout_t *rollout = engine_rollout_of(self->engine, &job);
         session_attempt_t *entry = session_add_attempt(session, &attempt, &job);
         if (entry != NULL) {
             entry->heard = true;
             entry->sent_boot_us = self->boot_us;
-            entry->cancel = rollout != NULL && rollout_state_is_called_off(rollout->state);
+            entry->cancel = is_given_up(self, session, entry);
         }
     }
     session->in_hand_said = session->in_hand_count;
@@ -455,14 +472,22 @@ static status_t touch(hub_t *self, session_t *session, error_t *err) {
     return STATUS_OK;
 }
 
-/* Ask again for what was to be cancelled and has not ended. */
+/* Ask again for what was to be cancelled and has not ended, and for what nobody waits for since.
+ * One of those that was never mentioned is asked for once: what was lost on its way ends with that.
+ */
 static void repeat_cancels(hub_t *self, session_t *session) {
     ident_t attempts[64];
     size_t count = 0;
-    for (const session_attempt_t *entry = session->attempts;
-         entry != NULL && count < sizeof attempts / sizeof attempts[0]; entry = entry->hh.next) {
+    session_attempt_t *next = NULL;
+    for (session_attempt_t *entry = session->attempts;
+         entry != NULL && count < sizeof attempts / sizeof attempts[0]; entry = next) {
+        next = entry->hh.next;
+        entry->cancel = entry->cancel || is_given_up(self, session, entry);
         if (entry->cancel) {
             attempts[count++] = entry->attempt;
+        }
+        if (!entry->heard && !is_waited_for(self, session, entry)) {
+            session_remove_attempt(session, &entry->attempt);
         }
     }
     if (count > 0) {

@@ -119,7 +119,11 @@ static void save_task(coordinator_t *self, const effect_t *effect) {
     catalog_save_task(self, effect->rollout, effect->task);
     task->dirty = false;
     if (!task_state_is_in_flight(task->state) && agent_of_key(&task->agent) != UINT32_MAX) {
-        session_remove_attempt(&self->sessions[agent_of_key(&task->agent)], &task->attempt);
+        agent_session_t *session = &self->sessions[agent_of_key(&task->agent)];
+        const held_attempt_t *entry = session_find_attempt(session, &task->attempt);
+        if (entry != NULL && !entry->heard) {
+            session_remove_attempt(session, &task->attempt);
+        }
     }
     const wave_t *wave = &effect->rollout->waves[effect->wave];
     self->offer_all = self->offer_all || task->state == TASK_READY ||
@@ -245,7 +249,15 @@ static bool has_outstanding(const rollout_t *rollout) {
     return false;
 }
 
-static void release(coordinator_t *self) {
+/* What agents have in hand of it still is of tries that nobody waits for. */
+static void give_up_all(coordinator_t *self, const rollout_t *over, agent_session_t *session) {
+    for (uint32_t i = 0; i < session->attempt_count; i++) {
+        held_attempt_t *entry = &session->attempts[i];
+        entry->cancel = entry->cancel || engine_rollout_of(self->engine, &entry->job) == over;
+    }
+}
+
+static void release(sim_t *sim, coordinator_t *self) {
     for (size_t i = 0; i < self->effects.count; i++) {
         const effect_t *effect = &self->effects.items[i];
         bool saved = effect->kind == EFFECT_SAVE_ROLLOUT || effect->kind == EFFECT_SAVE_TASK;
@@ -260,6 +272,9 @@ static void release(coordinator_t *self) {
             }
         }
         ident_t id = over->id;
+        for (uint32_t k = 0; k < sim->options.agents; k++) {
+            give_up_all(self, over, &self->sessions[k]);
+        }
         engine_release(self->engine, &id);
     }
 }
@@ -308,7 +323,7 @@ void coordinator_settle(sim_t *sim, coordinator_t *self) {
     if (!sim_has(sim, BUG_SEND_FIRST)) {
         jobs_send_effects(sim, self);
     }
-    release(self);
+    release(sim, self);
     effects_clear(&self->effects);
     send_outbox(sim, self);
     POINT(sim, self);

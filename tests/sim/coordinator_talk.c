@@ -114,6 +114,18 @@ static bool check_hello(sim_t *sim, coordinator_t *self, const message_t *messag
     return !known->known || changed || message->number >= known->acknowledged;
 }
 
+static bool is_waited_for(const coordinator_t *self, const held_attempt_t *entry) {
+    const task_t *task = engine_task(self->engine, &entry->job);
+    return task != NULL && task->state != TASK_PENDING && task->state != TASK_READY &&
+           ident_equal(&task->attempt, &entry->attempt);
+}
+
+static bool is_given_up(const coordinator_t *self, const held_attempt_t *entry) {
+    const rollout_t *rollout = engine_rollout_of(self->engine, &entry->job);
+    return rollout != NULL &&
+           (rollout_state_is_called_off(rollout->state) || !is_waited_for(self, entry));
+}
+
 static void take_in_hand(sim_t *sim, coordinator_t *self, const message_t *message) {
     agent_session_t *session = &self->sessions[message->agent];
     const in_hand_t *items = (const in_hand_t *)(message + 1);
@@ -125,11 +137,10 @@ static void take_in_hand(sim_t *sim, coordinator_t *self, const message_t *messa
     for (uint32_t i = 0; i < message->count; i++) {
         session->in_hand[session->in_hand_count++] = items[i].attempt;
         catalog_recall(sim, self, &items[i].job);
-        const rollout_t *rollout = engine_rollout_of(self->engine, &items[i].job);
         held_attempt_t *entry = session_add_attempt(session, &items[i].attempt, &items[i].job);
         entry->heard = true;
         entry->sent_us = sim->now_us;
-        entry->cancel = rollout != NULL && rollout_state_is_called_off(rollout->state);
+        entry->cancel = is_given_up(self, entry);
     }
     session->in_hand_said = session->in_hand_count;
 }
@@ -192,6 +203,20 @@ static void take_hello(sim_t *sim, coordinator_t *self, const message_t *message
 
 /* ---- beats ---- */
 
+static void repeat_cancels(sim_t *sim, coordinator_t *self, uint32_t agent) {
+    agent_session_t *session = &self->sessions[agent];
+    for (uint32_t i = session->attempt_count; i > 0; i--) {
+        held_attempt_t *entry = &session->attempts[i - 1];
+        entry->cancel = entry->cancel || is_given_up(self, entry);
+        if (entry->cancel) {
+            jobs_cancel(sim, self, agent, &entry->attempt);
+        }
+        if (!entry->heard && !is_waited_for(self, entry)) {
+            *entry = session->attempts[--session->attempt_count]; /* said once: it never came */
+        }
+    }
+}
+
 static void take_beat(sim_t *sim, coordinator_t *self, const message_t *message) {
     agent_session_t *session = &self->sessions[message->agent];
     if (message->said < session->said) {
@@ -207,11 +232,7 @@ static void take_beat(sim_t *sim, coordinator_t *self, const message_t *message)
     session->capacity = message->room + message->in_hand;
     session->in_hand_said = message->in_hand;
     session->offer = true;
-    for (uint32_t i = 0; i < session->attempt_count; i++) {
-        if (session->attempts[i].cancel) {
-            jobs_cancel(sim, self, message->agent, &session->attempts[i].attempt);
-        }
-    }
+    repeat_cancels(sim, self, message->agent);
     coordinator_tell_leases(sim, self, message->agent);
     session->tell_leases = false;
 }

@@ -9,6 +9,8 @@
 
 #include <stdlib.h>
 
+#define HEARD_BY_ALL_US (10 * SIM_MINUTE)
+
 static const char *const SENTENCES[ORACLE_INVARIANTS] = {
     "each migration commits at most once per generation, and once where it is reported done",
     "the ledger is a contiguous prefix of the bundle with the digests that were signed",
@@ -18,7 +20,8 @@ static const char *const SENTENCES[ORACLE_INVARIANTS] = {
     "accepted tokens, numbers and attempts only grow, across restarts",
     "at most one live executor per tenant, and no write with a stale token",
     "a rollback ends for every tenant of its rollout in a bucket, and none is forgotten",
-    "no forward step starts once its agent accepted the rollback, or its lease has ended",
+    "no forward step starts once its agent accepted the rollback, its lease or its rollout has "
+    "ended",
     "every report made durable reaches the catalog once, but for the loss of an agent's state",
     "the catalog says applied exactly where the ledger does",
     "nothing is left behind: session, lock, closed tenant, transaction",
@@ -389,6 +392,23 @@ static void judge_token(sim_t *sim, uint32_t tenant, const commit_t *commit) {
 
 /* ---- 9: nothing forward after the rollback was accepted, or the lease has ended ---- */
 
+/* An attempt that nobody waits for any more must not go on: judged once no fault keeps its agent
+ * from hearing that, and with time enough to have heard it. */
+static void judge_called_off(sim_t *sim, uint32_t tenant, const commit_t *what) {
+    for (uint32_t i = 0; sim->calm && i < sim->coordinator_count; i++) {
+        const coordinator_t *self = &sim->coordinators[i];
+        for (uint32_t k = disk_count(&self->catalog, CATALOG_ROLLOUTS); self->up && k > 0; k--) {
+            const catalog_rollout_t *row = disk_row(&self->catalog, CATALOG_ROLLOUTS, k - 1);
+            bool off = row->state == ROLLOUT_STOPPED || row->state == ROLLOUT_FAILED;
+            if (row->order == what->order && row->kind == KIND_FORWARD && off &&
+                sim->now_us - row->finished_us > HEARD_BY_ALL_US) {
+                sim_fail(sim, 9, "tenant %u: forward under order %u, whose rollout was called off",
+                         tenant, what->order);
+            }
+        }
+    }
+}
+
 static void judge_forward(sim_t *sim, const session_t *session) {
     const commit_t *what = &session->request.commit;
     const agent_t *agent = &sim->agents[session->agent];
@@ -396,6 +416,7 @@ static void judge_forward(sim_t *sim, const session_t *session) {
     if (sim->oracle->books[tenant].built == what->position) {
         return; /* the end of a step that began before: its effect stands, its row is missing */
     }
+    judge_called_off(sim, tenant, what);
     for (uint32_t i = 0; i < disk_count(&agent->journal, JOURNAL_ACCEPTED); i++) {
         const journal_accepted_t *row = disk_row(&agent->journal, JOURNAL_ACCEPTED, i);
         const paper_t *accepted = sim_paper(sim, row->order);

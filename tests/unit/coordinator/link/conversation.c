@@ -460,6 +460,65 @@ static void test_cancel_is_repeated_until_word_comes(void **state) {
     assert_int_equal(world->a.count[DROVER__KIND__KIND_CANCEL], cancels);
 }
 
+/* The word of one try, which need not be the one that came last. */
+static void say_of(actor_t *actor, const ident_t *attempt, Drover__Outcome outcome, bool final) {
+    ident_t newest = actor->attempt;
+    actor->attempt = *attempt;
+    Drover__Report report = report_of(actor, DROVER__STEP__STEP_APPLY, outcome, final);
+    say_report(actor, &report);
+    actor->attempt = newest;
+}
+
+static void assert_only_cancelled(world_t *world, const ident_t *attempt, size_t times) {
+    const Drover__Cancel *cancel =
+        await_message(&world->a, DROVER__KIND__KIND_CANCEL, times)->cancel;
+    assert_int_equal(cancel->n_attempts, 1);
+    ident_t first = field_ident(cancel->attempts[0]);
+    assert_true(ident_equal(&first, attempt));
+}
+
+/* An operator asks for another try of what nobody has word of. The first one may be at work yet: it
+ * is to stop, or it would go forward even once the rollout is stopped or taken back. */
+static void test_try_that_nobody_waits_for_is_cancelled(void **state) {
+    world_t *world = *state;
+    get_going(world);
+    ident_t first = world->a.attempt;
+    world->again = world->a.job;
+    say_of(&world->a, &first, DROVER__OUTCOME__OUTCOME_UNKNOWN, false);
+    assert_string_equal(ask(world, "retry")->code, "");
+    (void)await_message(&world->a, JOBS, 2);
+    ident_t second = world->a.attempt;
+    assert_false(ident_equal(&second, &first));
+    say_beat(&world->a, 1, 2);
+    assert_only_cancelled(world, &first, 1);
+    world->a.attempt = first; /* as after its restart: the second one never came */
+    restart(world);
+    hello_in_hand(&world->a, true);
+    say_beat(&world->a, 2, 1);
+    assert_only_cancelled(world, &first, 1);
+    say_of(&world->a, &first, DROVER__OUTCOME__OUTCOME_CANCELLED, true);
+    size_t beats = world->a.count[DROVER__KIND__KIND_COORDINATOR_BEAT];
+    say_beat(&world->a, 3, 0);
+    (void)await_message(&world->a, DROVER__KIND__KIND_COORDINATOR_BEAT, beats + 1);
+    assert_int_equal(world->a.count[DROVER__KIND__KIND_CANCEL], 1);
+}
+
+/* The same where the rollout ends, and is forgotten, before the agent's next beat. */
+static void test_try_of_what_is_over_is_cancelled(void **state) {
+    world_t *world = *state;
+    get_going(world);
+    ident_t first = world->a.attempt;
+    world->again = world->a.job;
+    say_of(&world->a, &first, DROVER__OUTCOME__OUTCOME_UNKNOWN, false);
+    assert_string_equal(ask(world, "retry")->code, "");
+    (void)await_message(&world->a, JOBS, 2);
+    assert_string_equal(ask(world, "stop")->code, "");
+    say_of(&world->a, &world->a.attempt, DROVER__OUTCOME__OUTCOME_CANCELLED, true);
+    assert_int_equal(engine_rollout_count(*hub_engine(world->hub)), 0);
+    say_beat(&world->a, 2, 1);
+    assert_only_cancelled(world, &first, 2); /* the stop's own was of the second */
+}
+
 static void test_lost_job_is_offered_again(void **state) {
     world_t *world = *state;
     world->config.timeouts.offer_us = 1;
@@ -532,6 +591,8 @@ int main(void) {
         TEST(test_lease_outlives_a_restart),
         TEST(test_failed_transaction_changes_nothing_and_asks_for_hello),
         TEST(test_cancel_is_repeated_until_word_comes),
+        TEST(test_try_that_nobody_waits_for_is_cancelled),
+        TEST(test_try_of_what_is_over_is_cancelled),
         TEST(test_lost_job_is_offered_again),
         TEST(test_lost_job_is_offered_again_though_unknown),
         TEST(test_draining_dispatches_nothing),

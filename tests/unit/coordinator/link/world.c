@@ -83,7 +83,8 @@ static status_t ask_engine(world_t *world, event_kind_t kind, const service_ques
     event_t event = {.kind = kind,
                      .now_us = question->now_us,
                      .boot_us = question->boot_us,
-                     .rollout = world->rollout};
+                     .rollout = world->rollout,
+                     .job = kind == EVENT_RETRY ? world->again : (ident_t){{0}}};
     engine_step(*hub_engine(world->hub), &event, effects);
     return STATUS_OK;
 }

@@ -69,6 +69,7 @@ struct world {
     actor_t b;
     actor_t operator;
     ident_t rollout;  /* that was started last */
+    ident_t again;    /* job that a retry means; null: all that failed */
     size_t rollbacks; /* times that the hub asked for one */
     bool rollbacks_refused;
     bool rollbacks_break;
