@@ -1,13 +1,16 @@
 """One judge for all faults: what databases, files and the catalog say, and nobody's word.
 
 judge() reads the tenants' side effects (lib/effects.py) and ledgers, the coordinator's catalog, the
-agent's backups and the server's own tables, and answers what is wrong as lines that begin with the
-number of the invariant (docs/RELIABILITY.md). It asks no program of ours and knows no engine.
+agents' journals and backups and the server's own tables, and answers what is wrong as lines that
+begin with the number of the invariant (docs/RELIABILITY.md). It asks no program of ours and knows
+no engine. How rollouts and agents came to their end is judged in oracle_flow.py.
 """
 import contextlib
 import sqlite3
 import time
 from collections import Counter
+
+import oracle_flow
 
 LEDGER = """
 SELECT seq, generation, kind, position, version, epoch, incarnation::text, attempt_id::text,
@@ -17,7 +20,6 @@ SELECT seq, generation, kind, position, version, epoch, incarnation::text, attem
 FIELDS = ("seq", "generation", "kind", "position", "version", "epoch", "incarnation", "attempt",
           "job", "order", "previous", "digest", "started_us", "finished_us", "script")
 SUCCEEDED, NOT_NEEDED = 6, 7  # task states that say that the tenant stands at the target
-FINAL = {6, 7, 8, 9, 10, 11, 12}
 GONE_S = 30  # a net: what ends by itself has ended by then
 
 
@@ -30,9 +32,16 @@ class World:
         self.tenants = tenants
 
     def catalog(self, question, *values):
-        path = f"file:{self.fleet.folder / 'catalog.sqlite'}?mode=ro"
-        with contextlib.closing(sqlite3.connect(path, uri=True, timeout=30)) as file:
-            return file.execute(question, values).fetchall()
+        return ask(self.fleet.folder / "catalog.sqlite", question, values)
+
+    def journal(self, agent, question, *values):
+        return ask(self.fleet.folder / agent / "state" / "journal.sqlite", question, values)
+
+
+def ask(path, question, values):
+    """What a file of SQLite's answers, whoever else has it open."""
+    with contextlib.closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True, timeout=30)) as file:
+        return file.execute(question, values).fetchall()
 
 
 def ledger(world, tenant):
@@ -165,7 +174,7 @@ def judge_reports(world):
     for job, tenant, state, position, rollout in world.catalog(
             "SELECT t.job_id, t.tenant_name, t.state, t.position, t.rollout_id FROM task AS t"
             " JOIN rollout AS r USING (rollout_id) WHERE r.finished_us > 0"):
-        if tenant in world.tenants and state not in FINAL:
+        if tenant in world.tenants and state not in oracle_flow.FINAL:
             found.append(f"8 {tenant}: state {state} in {rollout}, which is over")
     for tenant in world.tenants:
         rows = ledger(world, tenant)
@@ -219,12 +228,13 @@ def settled(look):
 
 def judge(world):
     """All that is wrong, as lines; a fleet at rest is wanted."""
-    found = []
+    found = settled(lambda: oracle_flow.judge_ends(world))  # first: what follows is of a rest
     for tenant in world.tenants:
         rows = ledger(world, tenant)
         found += judge_effects(world, tenant, rows)
         found += judge_ledger(tenant, rows)
         found += judge_orders(world, tenant, rows)
+        found += oracle_flow.judge_rollback(world, tenant, rows)
         found += settled(lambda: left_behind(world, tenant))
     return found + judge_points(world) + judge_waves(world) + judge_reports(world) + \
-        settled(lambda: beside(world))
+        oracle_flow.judge_budgets(world) + settled(lambda: beside(world))

@@ -97,6 +97,13 @@ class Stage:
         self.fleet.coordinator.wait_for_line('event="agent online"', after=mark)
         return agent
 
+    def await_tenants(self):
+        """Until the agent has read all tenants again and sets none aside: what it found while a
+        server was down is planned around."""
+        await_true(lambda: not any(tenant["problem"] for tenant in
+                                   self.fleet.ok("tenants", "-o", "json").json["tenants"]),
+                   "tenants stay set aside")
+
     def struck(self, child, over):
         """The fault's line, or None where `over` became true before it."""
         end = time.monotonic() + WAIT_S

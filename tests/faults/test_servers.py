@@ -27,6 +27,13 @@ def stage(folder, postgres):
         yield stage
 
 
+def restart_agent(stage, point=None):
+    """Its tenants are read again: the last row left the server crashed, and its agent saw it."""
+    agent = stage.restart_agent(**({"DROVER_FAILPOINT": point} if point else {}))
+    stage.await_tenants()
+    return agent
+
+
 def crash(postgres):
     """An immediate stop, and a start on the same port."""
     postgres.crash()
@@ -46,7 +53,7 @@ def test_crash_after_the_commit(stage, postgres, migration):
     """The change is durable, its COMMIT was never answered."""
     name = stage.tenant()
     point = f"agent.change.recorded@{migration if migration < 3 else 3}{STOP}"
-    agent = stage.restart_agent(DROVER_FAILPOINT=point)
+    agent = restart_agent(stage, point)
     rollout = rollouts.start(stage.fleet, stage.spec(name, policy=stages.NO_POINT))
     agent.wait_for_line("^failpoint ")
     set_standby(postgres, "nobody")
@@ -70,7 +77,7 @@ def test_crash_after_the_commit(stage, postgres, migration):
 def test_crash_before_the_commit(stage, postgres, point):
     """The agent sends its next word into a connection that is dead, and its transaction is gone."""
     name = stage.tenant()
-    agent = stage.restart_agent(DROVER_FAILPOINT=point + STOP)
+    agent = restart_agent(stage, point + STOP)
     rollout = rollouts.start(stage.fleet, stage.spec(name, policy=stages.NO_POINT))
     agent.wait_for_line("^failpoint ")
     crash(postgres)
@@ -137,7 +144,7 @@ def test_failover_at_rest(stage, postgres, folder):
     """All of a rollout is lost after it had succeeded: it is said, and another rollout applies it
     once more, once."""
     name = stage.tenant()
-    stage.restart_agent()
+    restart_agent(stage)
     rollouts.assert_ends(stage.fleet, rollouts.start(
         stage.fleet, stage.spec(name, policy=stages.NO_POINT, target="V002")), "succeeded")
     copy = base_backup(postgres, folder / "copy1")
@@ -147,6 +154,7 @@ def test_failover_at_rest(stage, postgres, folder):
     fail_over(postgres, copy)
     assert effects.traces(postgres, name) == [("V001", "apply"), ("V002", "apply")]
     stages.await_true(noticed, "nobody notices that the tenant went back in time")
+    stage.await_tenants()
     took = stage.finish(rollouts.start(stage.fleet, stage.spec(name, policy=stages.NO_POINT)))
     stage.judge(name)
     stages.note("a standby without the last commits is promoted", "after a rollout",
@@ -157,7 +165,7 @@ def test_failover_at_rest(stage, postgres, folder):
 def test_failover_in_a_job(stage, postgres, folder):
     """Two of four changes are lost while the agent sleeps between two of them."""
     name = stage.tenant()
-    agent = stage.restart_agent(DROVER_FAILPOINT="agent.change.committed@2" + STOP)
+    agent = restart_agent(stage, "agent.change.committed@2" + STOP)
     copy = base_backup(postgres, folder / "copy2")
     rollout = rollouts.start(stage.fleet, stage.spec(name, policy=stages.NO_POINT))
     agent.wait_for_line("^failpoint ")
@@ -169,6 +177,7 @@ def test_failover_in_a_job(stage, postgres, folder):
     for _ in range(4):
         if last["state"] == "succeeded" and len(effects.traces(postgres, name)) == stages.COUNT:
             break
+        stage.await_tenants()
         rollout = rollouts.start(stage.fleet, stage.spec(name, policy=stages.NO_POINT))
         last = rollouts.follow(stage.fleet, rollout)
         took.append(last["state"])
