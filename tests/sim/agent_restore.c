@@ -143,7 +143,7 @@ static void surveyed(sim_t *sim, agent_t *agent, run_t *run) {
         step_over(run, JOB_EVENT_UNKNOWN);  /* until it is open, nothing else matters */
         return;
     }
-    database->closed = false;
+    server_close(sim, run->what.tenant, false);
     run->closing = false;
     if (run->machine.state == JOB_SETTLING) {
         step_disconnect(sim, run);

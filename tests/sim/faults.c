@@ -459,6 +459,9 @@ void faults_stop(sim_t *sim) {
         sim->server->databases[i].slow = 1;
         sim->server->databases[i].bad = 0;
         sim->server->databases[i].unfit = false;
+        if (sim->server->databases[i].closed_again) {
+            server_close(sim, i, false); /* by an operator: inventory tells who is closed */
+        }
     }
     /* an agent from which the primary moved away settles what it left there only once it reaches
      * it again: operators give every agent all hosts */

@@ -22,6 +22,8 @@ void oracle_free(oracle_t *oracle);
 void oracle_starts(sim_t *sim, uint32_t session);
 /* It was committed in the tenant's database. */
 void oracle_commits(sim_t *sim, uint32_t tenant, const commit_t *commit);
+/* A restore's database has taken the tenant's name, with all that was committed in it. */
+void oracle_swapped(sim_t *sim, uint32_t tenant);
 /* The tenant's database went back in time: a failover, or a restore. */
 void oracle_goes_back(sim_t *sim, uint32_t tenant);
 /* Its generations too: what a failover lost may be numbered again. */

@@ -324,6 +324,34 @@ static answer_code_t commit_done(sim_t *sim, session_t *session) {
     return whole ? ANSWER_OK : ANSWER_FAILED;
 }
 
+void server_close(sim_t *sim, uint32_t tenant, bool closed) {
+    database_t *database = &sim->server->databases[tenant];
+    if (database->closed == closed) {
+        return;
+    }
+    database->closed = closed;
+    database->closed_again = false;
+    *(closed ? &database->closed_us : &database->opened_us) = sim->now_us;
+}
+
+/* Both names change: the tenant's database is put aside, what was built takes its place. */
+static void change_names(sim_t *sim, database_t *database) {
+    replaced_t *aside = calloc(1, sizeof *aside);
+    INVARIANT(aside != NULL);
+    *aside = (replaced_t){.before = database->replaced,
+                          .ledger = database->ledger,
+                          .swapped_us = sim->now_us,
+                          .built = database->built,
+                          .built_point = database->built_point,
+                          .built_us = database->built_us};
+    database->replaced = aside;
+    database->ledger = (ledger_t){0};
+    ledger_copy(&database->ledger, &sim->server->points[database->built_point - 1].ledger);
+    database->incarnation++;
+    database->built = 0;
+    server_close(sim, database->tenant, false);
+}
+
 static answer_code_t swap_done(sim_t *sim, session_t *session) {
     database_t *database = database_of(sim, session);
     const request_t *request = &session->request;
@@ -332,10 +360,7 @@ static answer_code_t swap_done(sim_t *sim, session_t *session) {
     }
     ledger_t *ledger = &database->ledger;
     uint32_t generation = ledger->generation > request->floor ? ledger->generation : request->floor;
-    ledger_copy(ledger, &sim->server->points[database->built_point - 1].ledger);
-    database->incarnation++;
-    database->built = 0;
-    database->closed = false;
+    change_names(sim, database);
     oracle_goes_back(sim, session->database);
     if (sim_has(sim, BUG_GENERATION)) {
         generation = ledger->generation - 1;
@@ -352,6 +377,7 @@ static answer_code_t swap_done(sim_t *sim, session_t *session) {
         }
         commit(sim, session, row);
     }
+    oracle_swapped(sim, session->database);
     return ANSWER_OK;
 }
 
@@ -360,6 +386,7 @@ static answer_code_t create_done(sim_t *sim, session_t *session) {
     database->built = sim_short(&session->request.commit.job);
     database->built_point = session->request.point;
     database->built_ready = true;
+    database->built_us = sim->now_us;
     return ANSWER_OK;
 }
 
@@ -419,7 +446,7 @@ static answer_code_t carry_out(sim_t *sim, uint32_t number) {
     case REQUEST_CREATE:
         return create_done(sim, session);
     case REQUEST_CLOSE:
-        database->closed = !session->request.undo;
+        server_close(sim, session->database, !session->request.undo);
         return ANSWER_OK;
     case REQUEST_SWAP:
         return swap_done(sim, session);

@@ -2,7 +2,8 @@
  * server.h: a model of PostgreSQL: clusters, databases, sessions that outlive their clients.
  *
  * A database is the list of what was committed in it; everything else about it is folded from that.
- * A failover cuts the list's tail off, a restore puts another list in its place. A session is a
+ * A restore puts another list in its place. A failover goes back to one moment of the cluster: the
+ * list's tail goes, and a database that was put in place since goes with its name. A session is a
  * backend: it finishes the statement in hand whether or not its client is there, holds the tenant's
  * lock until it ends, and a COMMIT may be done while nobody hears of it.
  */
@@ -64,19 +65,34 @@ typedef struct point {
     ledger_t ledger; /* what it holds */
 } point_t;
 
+/* What a swap of names put aside: a failover may bring it back. */
+typedef struct replaced {
+    struct replaced *before;
+    ledger_t ledger;
+    int64_t swapped_us;
+    uint32_t built; /* as below */
+    uint32_t built_point;
+    int64_t built_us;
+} replaced_t;
+
 typedef struct database {
     uint32_t tenant;
     uint32_t cluster;
     bool gone;
     ledger_t ledger;
-    uint32_t lock;  /* session + 1 */
-    uint32_t slow;  /* factor of every statement's time */
-    uint32_t bad;   /* position whose script fails, 0 none */
-    bool unfit;     /* its check refuses it */
-    bool closed;    /* to new sessions, while a restore swaps names */
-    uint32_t built; /* a restore's database stands beside it: job's short name */
+    uint32_t lock; /* session + 1 */
+    uint32_t slow; /* factor of every statement's time */
+    uint32_t bad;  /* position whose script fails, 0 none */
+    bool unfit;    /* its check refuses it */
+    bool closed;   /* to new sessions, while a restore swaps names */
+    int64_t closed_us;
+    int64_t opened_us;
+    bool closed_again; /* by a failover that lost its opening */
+    uint32_t built;    /* a restore's database stands beside it: job's short name */
     bool built_ready;
     uint32_t built_point; /* what it was made of, + 1 */
+    int64_t built_us;
+    replaced_t *replaced; /* by restores, the last one first */
     uint64_t incarnation; /* raised by failovers and restores: what was known before may be gone */
 } database_t;
 
@@ -193,6 +209,9 @@ void server_end(sim_t *sim, uint32_t session, uint64_t life);
 
 /* Whether the agent reaches a writable primary of the cluster. */
 bool server_writable(const sim_t *sim, uint32_t agent, uint32_t cluster);
+
+/* Close a tenant to new sessions, or open it. */
+void server_close(sim_t *sim, uint32_t tenant, bool closed);
 
 /* Faults. */
 void server_crash(sim_t *sim, uint32_t cluster);                      /* restarts by itself */

@@ -18,7 +18,14 @@ server_t *server_new(sim_t *sim) {
 
 void server_free(server_t *server) {
     for (uint32_t i = 0; i < server->database_count; i++) {
-        free(server->databases[i].ledger.commits);
+        database_t *database = &server->databases[i];
+        free(database->ledger.commits);
+        while (database->replaced != NULL) {
+            replaced_t *aside = database->replaced;
+            database->replaced = aside->before;
+            free(aside->ledger.commits);
+            free(aside);
+        }
     }
     for (uint32_t i = 0; i < server->point_count; i++) {
         free(server->points[i].ledger.commits);
@@ -95,24 +102,59 @@ void server_crash(sim_t *sim, uint32_t cluster) {
 }
 
 /* Everything of the list that was committed since goes; the rest is folded anew. */
-static void truncate_ledger(sim_t *sim, database_t *database, int64_t since_us) {
-    ledger_t *ledger = &database->ledger;
+static uint32_t truncate_ledger(ledger_t *ledger, int64_t since_us) {
     uint32_t kept = ledger->count;
     while (kept > 1 && ledger->commits[kept - 1].at_us > since_us) {
         kept--;
     }
-    if (kept == ledger->count) {
-        return;
-    }
-    sim_tell(sim, "tenant %u loses %u commits", database->tenant, ledger->count - kept);
+    uint32_t lost = ledger->count - kept;
     ledger_t fresh = {.commits = ledger->commits, .room = ledger->room};
     for (uint32_t i = 0; i < kept; i++) {
         commit_t commit = ledger->commits[i];
         ledger_add(&fresh, &commit);
     }
     *ledger = fresh;
-    database->incarnation++;
-    oracle_fails_over(sim, database->tenant);
+    return lost;
+}
+
+/* Names are rows, too: databases have those that they had, and take sessions as they did. */
+static bool take_names_back(sim_t *sim, database_t *database, int64_t since_us) {
+    bool was_closed = database->closed_us != 0 && database->closed_us <= since_us &&
+                      (database->closed || database->opened_us > since_us);
+    bool any = false;
+    while (database->replaced != NULL && database->replaced->swapped_us > since_us) {
+        replaced_t *aside = database->replaced;
+        sim_tell(sim, "tenant %u loses the swap of a restore", database->tenant);
+        free(database->ledger.commits);
+        database->ledger = aside->ledger;
+        database->built = aside->built;
+        database->built_point = aside->built_point;
+        database->built_us = aside->built_us;
+        database->replaced = aside->before;
+        free(aside);
+        any = true;
+    }
+    if (database->built_us > since_us) {
+        database->built = 0;
+    }
+    if (was_closed != database->closed) {
+        server_close(sim, database->tenant, was_closed);
+        database->closed_again = was_closed;
+    }
+    return any;
+}
+
+/* The promoted server has all of the database as of one moment. */
+static void go_back(sim_t *sim, database_t *database, int64_t since_us) {
+    bool swapped = take_names_back(sim, database, since_us);
+    uint32_t lost = truncate_ledger(&database->ledger, since_us);
+    if (lost > 0) {
+        sim_tell(sim, "tenant %u loses %u commits", database->tenant, lost);
+    }
+    if (lost > 0 || swapped) {
+        database->incarnation++;
+        oracle_fails_over(sim, database->tenant);
+    }
 }
 
 void server_fail_over(sim_t *sim, uint32_t cluster, int64_t lost_us) {
@@ -131,7 +173,7 @@ void server_fail_over(sim_t *sim, uint32_t cluster, int64_t lost_us) {
     }
     for (uint32_t i = 0; i < sim->options.tenants; i++) {
         if (sim->server->databases[i].cluster == cluster) {
-            truncate_ledger(sim, &sim->server->databases[i], sim->now_us - lost_us);
+            go_back(sim, &sim->server->databases[i], sim->now_us - lost_us);
         }
     }
 }
