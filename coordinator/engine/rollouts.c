@@ -21,7 +21,8 @@ static uint32_t conditions_of(const run_t *run) {
     const rollout_t *rollout = run->rollout;
     const wave_t *wave = &rollout->waves[wave_to_revert(rollout)];
     return (rollout->current_wave + 1 >= rollout->wave_count ? ROLLOUT_IF_LAST : 0U) |
-           (rollout->short_of > 0 ? ROLLOUT_IF_SHORT : 0U) |
+           /* a try that was found in a wave that is through may still be at work */
+           (rollout->short_of > 0 || rollout->in_flight > 0 ? ROLLOUT_IF_SHORT : 0U) |
            (rollout->in_flight > 0 ? ROLLOUT_IF_IN_FLIGHT : 0U) |
            (wave->on_failure == ON_FAILURE_ROLLBACK_WAVE && rollout->kind == KIND_FORWARD
                 ? ROLLOUT_IF_REVERTS

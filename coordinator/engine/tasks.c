@@ -74,9 +74,17 @@ static void set_state(run_t *run, uint32_t ordinal, task_state_t next) {
     task->state = next;
 }
 
+/* What waits for another try must be waited for: nobody looks any more at a wave that is through,
+ * where a try that the catalog had forgotten may have been found, or at a rollout that is over. */
+static bool has_tries_left(const rollout_t *rollout, const task_t *task) {
+    wave_state_t wave = rollout->waves[task->wave].state;
+    return task->attempts < rollout->attempts && wave != WAVE_SOAKING && wave != WAVE_PASSED &&
+           !rollout_state_is_final(rollout->state);
+}
+
 static uint32_t conditions_of(const rollout_t *rollout, const task_t *task) {
     wave_state_t wave = rollout->waves[task->wave].state;
-    return (task->attempts < rollout->attempts ? TASK_IF_TRIES_LEFT : 0U) |
+    return (has_tries_left(rollout, task) ? TASK_IF_TRIES_LEFT : 0U) |
            (task->touched ? TASK_IF_TOUCHED : 0U) |
            (rollout->unreachable == UNREACHABLE_COUNT_AS_FAILURE ? TASK_IF_COUNTS : 0U) |
            (wave != WAVE_PENDING && wave != WAVE_AWAITING && wave != WAVE_CANCELLED

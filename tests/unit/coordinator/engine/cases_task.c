@@ -413,6 +413,56 @@ static void test_found(void **state) {
     }
 }
 
+/* The second wave is open, and a try of a task that failed in the first one is found. */
+static rollout_t *find_in_first(stage_t *stage, report_facts_t *ret_word) {
+    static const rollout_plan_t PLAN = {
+        .number = 1, .attempts = 5, .wave_count = 2, .waves = {{.count = 1, .budget = 1}, {1}}};
+    const agent_key_t agent = stage_agent(1);
+    stage_open(stage);
+    rollout_t *rollout = stage_start(stage, &PLAN);
+    (void)stage_room(stage, 1, 1);
+    stage_report(stage, rollout, 0, TASK_EVENT_FAILED);
+    assert_wave(rollout, 1, WAVE_OPEN);
+    (void)stage_room(stage, 1, 1);
+    *ret_word = (report_facts_t){.job = rollout->tasks[0].job,
+                                 .attempt = stage_id(9, 9),
+                                 .event = TASK_EVENT_STARTED,
+                                 .found = true};
+    stage_report_facts(stage, &agent, ret_word);
+    assert_task(rollout, 0, TASK_RUNNING);
+    return rollout;
+}
+
+/* Nobody looks any more at a wave that has passed: what is found there waits for no other try. */
+static void test_found_in_passed_wave(void **state) {
+    (void)state;
+    stage_t stage;
+    report_facts_t word = {0};
+    rollout_t *rollout = find_in_first(&stage, &word);
+    stage_report(&stage, rollout, 0, TASK_EVENT_TRANSIENT);
+    assert_task(rollout, 0, TASK_FAILED);
+    stage_report(&stage, rollout, 1, TASK_EVENT_DONE);
+    assert_rollout(rollout, ROLLOUT_INCOMPLETE);
+    stage_close(&stage);
+}
+
+/* A rollout is not called done while what was found is at work, and is once that has ended well;
+ * in one that is over nothing is tried again by itself. */
+static void test_found_outlasts_its_rollout(void **state) {
+    (void)state;
+    for (int good = 0; good < 2; good++) {
+        stage_t stage;
+        report_facts_t word = {0};
+        rollout_t *rollout = find_in_first(&stage, &word);
+        stage_report(&stage, rollout, 1, TASK_EVENT_DONE);
+        assert_rollout(rollout, ROLLOUT_INCOMPLETE);
+        stage_report(&stage, rollout, 0, good != 0 ? TASK_EVENT_DONE : TASK_EVENT_TRANSIENT);
+        assert_task(rollout, 0, good != 0 ? TASK_SUCCEEDED : TASK_FAILED);
+        assert_rollout(rollout, good != 0 ? ROLLOUT_SUCCEEDED : ROLLOUT_INCOMPLETE);
+        stage_close(&stage);
+    }
+}
+
 /* What a person rules counts where nobody knows, and nowhere else. */
 static void test_ruled(void **state) {
     (void)state;
@@ -462,6 +512,8 @@ case_list_t cases_task(void) {
         cmocka_unit_test(test_foreign_word),
         cmocka_unit_test(test_doubled_word),
         cmocka_unit_test(test_found),
+        cmocka_unit_test(test_found_in_passed_wave),
+        cmocka_unit_test(test_found_outlasts_its_rollout),
         cmocka_unit_test(test_ruled),
     };
     return (case_list_t){ITEMS, sizeof ITEMS / sizeof ITEMS[0]};
