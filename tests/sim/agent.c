@@ -6,6 +6,7 @@
 #include "tests/sim/agent.h"
 
 #include "tests/sim/oracle.h"
+#include "tests/sim/oracle_people.h"
 
 #include <stdlib.h>
 
@@ -75,8 +76,10 @@ static void finish(sim_t *sim, agent_t *agent, run_t *run) {
 }
 
 static void take(sim_t *sim, agent_t *agent, run_t *run, job_event_t event) {
-    job_state_t before = run->machine.state;
+    job_machine_t was = run->machine;
+    job_state_t before = was.state;
     const table_row_t *row = job_take(&run->machine, event, chance_u32(&sim->chance));
+    people_job(sim, &was, event, &run->machine, row);
     bool intent = wants(row, JOB_DO_WORK) || wants(row, JOB_DO_SETTLE);
     memcpy(run->planned, row->effects, sizeof run->planned);
     sim_tell(sim, "agent %u attempt %08x tenant %u: %s + %s -> %s (job:%u)", agent->number,

@@ -8,6 +8,7 @@
 #include "tests/sim/agent.h"
 #include "tests/sim/net.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/oracle_people.h"
 
 #include <stdlib.h>
 
@@ -59,7 +60,7 @@ event_t coordinator_event(sim_t *sim, coordinator_t *self, event_kind_t kind) {
 }
 
 void coordinator_step(coordinator_t *self, const event_t *event) {
-    engine_step(self->engine, event, &self->effects);
+    people_step(self->sim, self->engine, event, &self->effects);
 }
 
 /* ---- what is said ---- */
@@ -509,6 +510,7 @@ coordinator_t *coordinators_new(sim_t *sim) {
     INVARIANT(sim->coordinators != NULL);
     for (uint32_t i = 0; i < sim->options.coordinators; i++) {
         coordinator_t *self = &sim->coordinators[i];
+        self->sim = sim;
         self->number = i;
         self->sessions = calloc(sim->options.agents, sizeof *self->sessions);
         INVARIANT(self->sessions != NULL);

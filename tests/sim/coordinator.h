@@ -146,6 +146,7 @@ typedef struct agent_session {
 } agent_session_t;
 
 struct coordinator {
+    sim_t *sim;
     uint32_t number;
     bool up;
     bool paused;

@@ -30,7 +30,7 @@ typedef struct crew_sum {
     uint64_t current[64]; /* seed that each process is at */
     uint64_t failed_seed; /* of the first failure */
     sim_result_t failed;
-    uint64_t taken[ROWS_MACHINES][96];
+    uint64_t taken[ROWS_TAKERS][ROWS_MACHINES][96];
 } crew_sum_t;
 
 /* Run seeds and print what they came to; 1 % is run twice and the hashes compared. An exit code. */

@@ -26,6 +26,8 @@ static const char *const SENTENCES[ORACLE_INVARIANTS] = {
     "the catalog says applied exactly where the ledger does",
     "nothing is left behind: session, lock, closed tenant, transaction",
     "once the faults have stopped everything ends, or stands at a named blocker",
+    "what is shown follows from what was ordered, reported and left unsaid; a refusal changes "
+    "nothing",
 };
 
 const char *oracle_sentence(unsigned invariant) {

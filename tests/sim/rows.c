@@ -17,7 +17,8 @@ static const table_machine_t *const MACHINES[ROWS_MACHINES] = {
 
 /* Row number + 1 by machine, state, event and conditions: what a search found before. */
 static uint8_t found_before[ROWS_MACHINES][STATES][EVENTS][CONDITIONS];
-static uint64_t taken[ROWS_MACHINES][ROWS_MOST];
+static uint64_t taken[ROWS_TAKERS][ROWS_MACHINES][ROWS_MOST];
+static rows_taker_t taker;
 
 static struct {
     const table_machine_t *machine;
@@ -40,8 +41,8 @@ static size_t number_of(const table_machine_t *machine) {
 }
 
 const char *rows_change_text(rows_change_t change) {
-    static const char *const TEXTS[ROWS_CHANGE_COUNT] = {"unchanged", "deleted", "state stays",
-                                                         "no effects"};
+    static const char *const TEXTS[ROWS_CHANGE_COUNT] = {"unchanged", "deleted", "its state stays",
+                                                         "without its effects"};
     return TEXTS[change];
 }
 
@@ -50,7 +51,7 @@ bool rows_mutate(const table_machine_t *machine, uint16_t id, rows_change_t chan
     mutation.machine = NULL;
     const table_row_t *row = machine != NULL ? table_row_by_id(machine, id) : NULL;
     if (row == NULL || change == ROWS_UNCHANGED ||
-        (change == ROWS_STAYS && row->next == TABLE_SAME) ||
+        (change == ROWS_STAYS && (row->next == TABLE_SAME || row->states == IN(row->next))) ||
         (change == ROWS_MUTE && row->effects[0] == 0)) {
         return false;
     }
@@ -66,12 +67,12 @@ bool rows_mutate(const table_machine_t *machine, uint16_t id, rows_change_t chan
     return true;
 }
 
-uint64_t rows_taken(const table_machine_t *machine, size_t index) {
-    return taken[number_of(machine)][index];
+uint64_t rows_taken(rows_taker_t by, const table_machine_t *machine, size_t index) {
+    return taken[by][number_of(machine)][index];
 }
 
-void rows_add_taken(const table_machine_t *machine, size_t index, uint64_t times) {
-    taken[number_of(machine)][index] += times;
+void rows_taker(rows_taker_t by) {
+    taker = by;
 }
 
 /* ---- in the place of common/base/table.c ---- */
@@ -105,7 +106,7 @@ const table_row_t *table_find(const table_machine_t *machine, uint8_t state, uin
         INVARIANT(table_matches(machine, state, event, conditions, &row) == 1);
         *known = (uint8_t)(row - machine->rows + 1);
     }
-    taken[number][*known - 1]++;
+    taken[taker][number][*known - 1]++;
     const table_row_t *row = &machine->rows[*known - 1];
     return machine == mutation.machine && row->id == mutation.id ? &mutation.row : row;
 }

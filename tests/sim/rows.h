@@ -26,8 +26,11 @@ const table_machine_t *rows_machine(size_t number);
 bool rows_mutate(const table_machine_t *machine, uint16_t id, rows_change_t change);
 const char *rows_change_text(rows_change_t change);
 
+/* Who takes rows: the simulated fleet, or what is tried out on copies of its rollouts and jobs. */
+typedef enum rows_taker { ROWS_FLEET, ROWS_PROBES, ROWS_TAKERS } rows_taker_t;
+void rows_taker(rows_taker_t by);
+
 /* How often the row was taken since the program's start. */
-uint64_t rows_taken(const table_machine_t *machine, size_t index);
-void rows_add_taken(const table_machine_t *machine, size_t index, uint64_t times);
+uint64_t rows_taken(rows_taker_t by, const table_machine_t *machine, size_t index);
 
 #endif

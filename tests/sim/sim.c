@@ -6,6 +6,7 @@
 #include "tests/sim/faults.h"
 #include "tests/sim/net.h"
 #include "tests/sim/oracle.h"
+#include "tests/sim/probe.h"
 #include "tests/sim/server.h"
 
 #include <setjmp.h>
@@ -16,6 +17,8 @@
 #define OPERATOR_US (30 * SIM_S)
 #define REST_US (90 * SIM_S)
 #define LIVE_US (3 * SIM_HOUR)
+enum { PROBES = 6 };
+
 #define EVENTS_MOST UINT64_C(400000000)
 
 static jmp_buf dead; /* where a process that dies in the middle of something leaves to */
@@ -251,6 +254,7 @@ static void make(sim_t *sim, const sim_options_t *options) {
     *sim = (sim_t){.options = *options};
     sim->chance.state = options->seed * UINT64_C(0x9E3779B97F4A7C15) + 1;
     sim->weather.state = options->seed * UINT64_C(0xD1B54A32D192ED03) + 7;
+    sim->probes.state = options->seed * UINT64_C(0x8CB92BA72F3D8DD7) + 3;
     (void)server_new(sim);
     (void)agents_new(sim);
     make_clusters(sim);
@@ -333,8 +337,19 @@ static void on_coordinator(sim_t *sim, const sim_item_t *item) {
 
 static int64_t rested_us; /* since when nothing is left to do; 0: something is */
 
+static void probe(sim_t *sim) {
+    for (uint32_t i = 0; !sim->options.big && i < PROBES; i++) {
+        coordinator_t *self = &sim->coordinators[i % sim->coordinator_count];
+        if (self->up && !sim->over) {
+            probe_rollout(sim, self);
+        }
+        probe_jobs(sim);
+    }
+}
+
 static void on_operator(sim_t *sim) {
     char why[400] = "";
+    probe(sim);
     sim_ask(sim, (sim_item_t){.at_us = sim->now_us + OPERATOR_US, .event = SIM_OPERATOR});
     if (!sim->calm && sim->now_us >= sim->faults->end_us) {
         faults_stop(sim);

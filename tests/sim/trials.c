@@ -33,52 +33,76 @@ int trials_bugs(const trials_plan_t *plan) {
         print_caught(needed, &failed);
         missed += needed == 0;
     }
-    (void)printf("\n%d bugs, %u not caught within %" PRIu64 " seeds\n", BUG_COUNT - 1, missed,
-                 plan->limit);
+    (void)printf("\n%d bugs, %u of them not caught within %" PRIu64 " seeds.\n", BUG_COUNT - 1,
+                 missed, plan->limit);
     return missed == 0 ? 0 : 1;
 }
 
-/* Answers whether the mutation was missed and is not listed as one that cannot be seen. */
-static bool try_row(const trials_plan_t *plan, const table_machine_t *machine,
-                    const table_row_t *row, rows_change_t change) {
+/* ---- rows ---- */
+
+typedef struct tally {
+    unsigned tried;
+    unsigned listed;
+    unsigned missed;
+    uint64_t most; /* seeds that one needed */
+} tally_t;
+
+static void print_cell(tally_t *tally, const sim_result_t *failed, uint64_t needed) {
+    tally->missed += needed == 0;
+    tally->most = needed > tally->most ? needed : tally->most;
+    if (needed == 0) {
+        (void)printf(" not caught |");
+    } else if (failed->invariant == 0) {
+        (void)printf(" assertion, %" PRIu64 " |", needed);
+    } else {
+        (void)printf(" %u, %" PRIu64 " |", failed->invariant, needed);
+    }
+    (void)fflush(stdout);
+}
+
+static void try_change(const trials_plan_t *plan, const table_machine_t *machine, uint16_t row,
+                       rows_change_t change, tally_t *tally) {
     crew_plan_t crew = {.first = 1,
                         .last = plan->limit,
                         .jobs = plan->jobs,
                         .world = plan->world,
                         .machine = machine,
-                        .row = row->id,
+                        .row = row,
                         .change = change};
     sim_result_t failed;
-    const char *reason = unseen_reason(machine->name, row->id, change);
-    if (reason != NULL) {
-        (void)printf("| `%s:%u` | %s | cannot be seen: %s | |\n", machine->name, row->id,
-                     rows_change_text(change), reason);
-        return false;
+    bool changes = rows_mutate(machine, row, change);
+    (void)rows_mutate(NULL, 0, ROWS_UNCHANGED);
+    if (!changes) {
+        (void)printf(" |");
+        return;
     }
-    (void)printf("| `%s:%u` | %s | ", machine->name, row->id, rows_change_text(change));
+    tally->tried++;
+    if (unseen_reason(machine->name, row, change) != NULL) {
+        tally->listed++;
+        (void)printf(" cannot be seen |");
+        return;
+    }
     uint64_t needed = crew_until(&crew, &failed);
-    print_caught(needed, &failed);
-    return needed == 0;
+    print_cell(tally, &failed, needed);
 }
 
 int trials_mutations(const trials_plan_t *plan) {
-    unsigned missed = 0;
-    unsigned tried = 0;
-    (void)printf("| row | change | caught by | seeds needed |\n|---|---|---|---|\n");
+    tally_t tally = {0};
+    (void)printf("| row | deleted | its state stays | without its effects |\n|---|---|---|---|\n");
     for (size_t m = 0; m < ROWS_MACHINES; m++) {
         const table_machine_t *machine = rows_machine(m);
         for (size_t i = 0; i < machine->row_count; i++) {
+            (void)printf("| `%s:%u` |", machine->name, machine->rows[i].id);
             for (int change = ROWS_DELETED; change < ROWS_CHANGE_COUNT; change++) {
-                bool changes = rows_mutate(machine, machine->rows[i].id, (rows_change_t)change);
-                (void)rows_mutate(NULL, 0, ROWS_UNCHANGED);
-                if (changes) {
-                    tried++;
-                    missed += try_row(plan, machine, &machine->rows[i], (rows_change_t)change);
-                }
+                try_change(plan, machine, machine->rows[i].id, (rows_change_t)change, &tally);
             }
+            (void)printf("\n");
         }
     }
-    (void)printf("\n%u mutations, %u not caught within %" PRIu64 " seeds and not listed\n", tried,
-                 missed, plan->limit);
-    return missed == 0 ? 0 : 1;
+    (void)printf("\n%u changes were tried: %u were caught, within %" PRIu64
+                 " seeds at most; %u cannot be seen; %u were not caught.\n",
+                 tally.tried, tally.tried - tally.listed - tally.missed, tally.most, tally.listed,
+                 tally.missed);
+    unseen_print();
+    return tally.missed == 0 ? 0 : 1;
 }
