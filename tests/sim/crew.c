@@ -5,6 +5,7 @@
 #include "tests/sim/unseen.h"
 
 #include <inttypes.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +24,17 @@ static crew_sum_t *share(void) {
     return at;
 }
 
+/* The processes count in the same place, one at a time. */
+static void lock(crew_sum_t *sum) {
+    while (__atomic_test_and_set(&sum->locked, __ATOMIC_ACQUIRE)) {
+        (void)sched_yield(); /* held for a few additions */
+    }
+}
+
+static void unlock(crew_sum_t *sum) {
+    __atomic_clear(&sum->locked, __ATOMIC_RELEASE);
+}
+
 static void note_failure(crew_sum_t *sum, uint64_t seed, const sim_result_t *result) {
     if (sum->failures++ == 0 || seed < sum->failed_seed) {
         sum->failed_seed = seed;
@@ -35,15 +47,17 @@ static void run_one(const crew_plan_t *plan, crew_sum_t *sum, uint64_t seed, boo
     sim_result_t result;
     options.seed = seed;
     sim_run(&options, &result);
+    bool reruns = seed % RERUN == 0 && plan->machine == NULL;
+    sim_result_t again = result;
+    if (reruns) {
+        sim_run(&options, &again);
+    }
+    lock(sum);
     sum->seeds++;
     sum->events += result.events;
     sum->virtual_s += (uint64_t)(result.virtual_us / SIM_S);
-    if (seed % RERUN == 0 && plan->machine == NULL) {
-        sim_result_t again;
-        sim_run(&options, &again);
-        sum->reruns++;
-        sum->differing += again.hash != result.hash;
-    }
+    sum->reruns += reruns;
+    sum->differing += again.hash != result.hash;
     if (result.failed) {
         note_failure(sum, seed, &result);
         if (!quiet && sum->failures <= TOLD) {
@@ -52,6 +66,7 @@ static void run_one(const crew_plan_t *plan, crew_sum_t *sum, uint64_t seed, boo
             (void)fflush(stdout);
         }
     }
+    unlock(sum);
 }
 
 static void take_rows(crew_sum_t *sum) {
@@ -85,7 +100,9 @@ static void work(const crew_plan_t *plan, crew_sum_t *sum, uint32_t job, uint64_
             break;
         }
     }
+    lock(sum);
     take_rows(sum);
+    unlock(sum);
     sum->current[job] = UINT64_MAX;
     _exit(0);
 }
@@ -109,7 +126,9 @@ static uint64_t bury(crew_sum_t *sum, uint32_t job, int status, bool until) {
                    WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT
                        ? "an assertion of the engines or the shells"
                        : "the process died");
+    lock(sum);
     note_failure(sum, seed, &result);
+    unlock(sum);
     if (!until && sum->failures <= TOLD) {
         (void)printf("seed %" PRIu64 ": %s\n", seed, result.why);
     }

@@ -21,6 +21,7 @@ typedef struct crew_plan {
 
 /* What many seeds came to; shared between processes. */
 typedef struct crew_sum {
+    bool locked;
     uint64_t seeds;
     uint64_t events;
     uint64_t virtual_s;
