@@ -82,6 +82,26 @@ static void test_what_is_unknown_counts_as_touched(void **state) {
     stage_close(&stage);
 }
 
+/* It was changed half way, and the stop came before its other try began: nobody may read that it
+ * never started. */
+static void test_stopped_before_the_other_try(void **state) {
+    (void)state;
+    stage_t stage;
+    stage_open(&stage);
+    rollout_t *rollout = stage_start(&stage, &(rollout_plan_t){.number = 1, .waves = {{3}}});
+    (void)stage_room(&stage, 1, 2);
+    stage_report_touched(&stage, rollout, 0, TASK_EVENT_FAILED);
+    stage_report(&stage, rollout, 1, TASK_EVENT_FAILED);
+    stage_retry(&stage, rollout, STAGE_ALL);
+    assert_task(rollout, 0, TASK_READY);
+    stage_ask(&stage, EVENT_STOP, rollout);
+    assert_rollout(rollout, ROLLOUT_STOPPED);
+    assert_task(rollout, 0, TASK_FAILED);
+    assert_task(rollout, 1, TASK_SKIPPED);
+    assert_task(rollout, 2, TASK_SKIPPED);
+    stage_close(&stage);
+}
+
 static void test_unknown_outstanding_and_waiting(void **state) {
     (void)state;
     stage_t stage;
@@ -344,6 +364,7 @@ case_list_t cases_retry(void) {
         cmocka_unit_test(test_all_failed),
         cmocka_unit_test(test_one_of_two),
         cmocka_unit_test(test_what_is_unknown_counts_as_touched),
+        cmocka_unit_test(test_stopped_before_the_other_try),
         cmocka_unit_test(test_unknown_outstanding_and_waiting),
         cmocka_unit_test(test_left_out),
         cmocka_unit_test(test_earlier_wave),
