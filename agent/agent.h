@@ -86,8 +86,11 @@ typedef struct agent {
     int64_t heard_boot_us;        /* last message of the coordinator, or when it was connected */
     int64_t silence_boot_us; /* when it was last logged that none comes; 0: not since one did */
     int64_t watched_boot_us; /* when that was last looked at */
-    uint64_t dropped;        /* messages that broke a rule of the protocol */
-    error_t failed;          /* why it stopped by itself */
+    int64_t owed_boot_us;    /* since when what was sent is not acknowledged */
+    uint64_t owed_from;      /* agent->acknowledged and agent->part then */
+    uint32_t owed_part;
+    uint64_t dropped; /* messages that broke a rule of the protocol */
+    error_t failed;   /* why it stopped by itself */
 } agent_t;
 
 #endif

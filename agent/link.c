@@ -3,6 +3,7 @@
 #include "agent/bundles.h"
 #include "agent/crew.h"
 #include "agent/leases.h"
+#include "agent/link_watch.h"
 #include "agent/loop.h"
 #include "agent/notary.h"
 #include "agent/reports.h"
@@ -20,9 +21,6 @@ enum {
     HELLO_AGAIN_S = 5,
     HELLO_ESTRANGED_S = 60,
     STRANGER_S = 2, /* less than HELLO_AGAIN_S */
-    SILENT_BEATS = 10,
-    SILENT_LEAST_S = 10,
-    SILENT_AGAIN_S = 600,
     ESTRANGED_TEXT_BYTES = 320,
     INVENTORY_PART = 500,
     LEFTOVERS_TOLD = 512
@@ -359,49 +357,12 @@ static status_t unpack(const agent_t *agent, const envelope_t *envelope, message
     return codec_unpack(envelope, &key, ret_message, err);
 }
 
-static void note_heard(agent_t *agent) {
-    if (agent->silence_boot_us != 0) {
-        log_info("the coordinator is heard again", "coordinator",
-                 agent->config->coordinator.address);
-    }
-    agent->heard_boot_us = clock_boot_us();
-    agent->silence_boot_us = 0;
-}
-
-/* Connected, and nothing that we say is answered: every beat would be, and every hello. Whoever
- * looks at this host alone must find out why nothing is done here; and where it is the way between
- * that is broken, another connection finds another one. */
-static void watch_silence(agent_t *agent, int64_t now) {
-    char key[KEYTEXT_PUBLIC_SIZE];
-    int64_t patience = SILENT_BEATS * agent->heartbeat_us;
-    patience = patience > SILENT_LEAST_S * US_PER_S ? patience : SILENT_LEAST_S * US_PER_S;
-    bool told =
-        agent->silence_boot_us != 0 && now - agent->silence_boot_us < SILENT_AGAIN_S * US_PER_S;
-    if (now - agent->watched_boot_us > patience / 2) {
-        agent->heard_boot_us = now; /* it was us who slept: what came meanwhile is not read yet */
-    }
-    agent->watched_boot_us = now;
-    if (agent->estranged || now - agent->heard_boot_us < patience) {
-        return;
-    }
-    if (!told) {
-        agent->silence_boot_us = now;
-        log_warning("the coordinator says nothing", "code",
-                    error_code_text(ERROR_COORDINATOR_SILENT), "coordinator",
-                    agent->config->coordinator.address, "seconds",
-                    LOG_NUMBER((now - agent->heard_boot_us) / US_PER_S), "key",
-                    keytext_public_text(keyfile_public(agent->curve_key), key), "hint",
-                    error_code_hint(ERROR_COORDINATOR_SILENT));
-    }
-    dialer_redial(agent->dialer, "nothing was heard of the coordinator");
-}
-
 static void on_receive(void *context, const void *bytes, size_t size) {
     agent_t *agent = context;
     error_t err = {0};
     envelope_t envelope;
     CLEANUP(message_destroy_p) message_t *message = NULL;
-    note_heard(agent);
+    link_watch_heard(agent);
     if (codec_open(bytes, size, PARTY_COORDINATOR, &envelope, &err) != STATUS_OK ||
         unpack(agent, &envelope, &message, &err) != STATUS_OK) {
         agent->dropped++;
@@ -557,7 +518,7 @@ void link_tick(agent_t *agent) {
     if (!dialer_connected(agent->dialer)) {
         return;
     }
-    watch_silence(agent, now);
+    link_watch(agent, now);
     if (!dialer_connected(agent->dialer)) {
         return;
     }

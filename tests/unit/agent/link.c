@@ -462,6 +462,29 @@ static void test_silence_is_told(void **state) {
     assert_int_equal(agent->silence_boot_us, 0);
 }
 
+/* Answered, but what was sent is never acknowledged: another connection begins anew. */
+static void test_what_is_owed(void **state) {
+    stage_t *stage = *state;
+    agent_t *agent = &stage->agent;
+    say_welcome(stage, &stage->trust.coordinator);
+    pair_await(stage->server, is_welcomed, stage);
+    link_tick(agent);
+    agent->owed_boot_us -= INT64_C(3600) * US_PER_S;
+    link_tick(agent);
+    assert_true(dialer_connected(agent->dialer)); /* nothing is owed */
+    agent->sent_report = 7;
+    agent->acknowledged = 5;
+    link_tick(agent);
+    agent->owed_boot_us -= INT64_C(3600) * US_PER_S;
+    agent->acknowledged = 6;
+    link_tick(agent);
+    assert_true(dialer_connected(agent->dialer)); /* it comes, if slowly */
+    agent->owed_boot_us -= INT64_C(3600) * US_PER_S;
+    link_tick(agent);
+    assert_false(dialer_connected(agent->dialer));
+    agent->sent_report = agent->acknowledged;
+}
+
 /* ---- leases ---- */
 
 enum { CLUSTER = 77, VALID_MS = 15000 };
@@ -609,6 +632,7 @@ int main(void) {
         TEST(test_reports_bring_results),
         TEST(test_a_new_key_and_its_trust_file),
         TEST(test_silence_is_told),
+        TEST(test_what_is_owed),
         TEST(test_a_strange_key),
         TEST(test_a_key_that_is_taken_away),
     };
