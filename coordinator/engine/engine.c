@@ -175,6 +175,28 @@ void engine_release(engine_t *engine, const ident_t *rollout) {
     }
 }
 
+bool engine_is_owed_word(const rollout_t *rollout) {
+    for (uint32_t i = 0; i < rollout->task_count; i++) {
+        if (rollout->tasks[i].state == TASK_OUTSTANDING) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool engine_release_over(engine_t *engine) {
+    bool any = false;
+    run_t *run = NULL;
+    run_t *next = NULL;
+    HASH_ITER(hh, engine->runs, run, next) {
+        if (rollout_state_is_final(run->rollout->state) && !engine_is_owed_word(run->rollout)) {
+            run_drop(engine, run);
+            any = true;
+        }
+    }
+    return any;
+}
+
 rollout_t *engine_rollout(engine_t *engine, const ident_t *rollout) {
     run_t *run = find_run(engine, rollout);
     return run != NULL ? run->rollout : NULL;

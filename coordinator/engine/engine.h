@@ -134,6 +134,13 @@ rollout_t *engine_adopt(engine_t *engine, rollout_t **rollout_p);
 /* Forget a rollout whose state is final and stored. */
 void engine_release(engine_t *engine, const ident_t *rollout);
 
+/* The same with all whose state is final, but for those that still wait for word of a task. True
+ * where there was one. */
+bool engine_release_over(engine_t *engine);
+
+/* Whether word of one of its tasks may still come. */
+bool engine_is_owed_word(const rollout_t *rollout);
+
 /* A cluster's lease as the store remembers it: held by this agent until a lease from now on. */
 void engine_restore_lease(engine_t *engine, uint64_t cluster, const agent_key_t *holder,
                           int64_t boot_us);

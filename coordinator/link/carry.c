@@ -264,15 +264,6 @@ void carry_send(hub_t *self) {
     send_cancels(self);
 }
 
-static bool has_outstanding(const rollout_t *rollout) {
-    for (uint32_t i = 0; i < rollout->task_count; i++) {
-        if (rollout->tasks[i].state == TASK_OUTSTANDING) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* A rollout is forgotten in which nothing is waited for: what agents have in hand of it still are
  * tries that were given up, and they are to stop. */
 static void give_up(hub_t *self, const rollout_t *over) {
@@ -293,7 +284,7 @@ void carry_release(hub_t *self) {
             continue;
         }
         rollout_t *over = effect->rollout;
-        if (has_outstanding(over)) {
+        if (engine_is_owed_word(over)) {
             continue;
         }
         for (size_t k = i; k < self->effects.count; k++) {
@@ -305,6 +296,10 @@ void carry_release(hub_t *self) {
         give_up(self, over);
         engine_release(self->engine, &id);
         any = true;
+    }
+    if (self->recalled) { /* word that changed nothing leaves no effect to find its rollout by */
+        self->recalled = false;
+        any = engine_release_over(self->engine) || any;
     }
     if (any) {
         proofs_sweep(self);

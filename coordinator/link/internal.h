@@ -59,6 +59,7 @@ struct hub {
     int64_t keep_since_us;   /* reports made since then stay with the agents; 0: not looked up */
     int64_t keep_boot_us;    /* when that was looked up */
     size_t refill_waits;     /* agents that it waited for, as it was logged last */
+    bool recalled;           /* rollouts that are over were brought back for late word of them */
     bool broken;
     error_t fault;        /* where broken */
     ident_t unrevertable; /* rollout whose automatic rollback broke a transaction */

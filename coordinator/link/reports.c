@@ -87,6 +87,7 @@ status_t reports_recall(hub_t *self, const ident_t *job, error_t *err) {
     }
     rollout_t *rollout = NULL;
     TRY(store_rollout_load(self->options.store, &id, &rollout, err));
+    self->recalled = true;
     return engine_adopt(self->engine, &rollout) != NULL
                ? STATUS_OK
                : error_set(err, ERROR_NO_MEMORY, "out of memory for a rollout");

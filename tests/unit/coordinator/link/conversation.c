@@ -336,6 +336,25 @@ static void test_restart_leaves_what_the_agent_has(void **state) {
     assert_int_equal(world->a.last[JOBS]->jobs->n_jobs, 1);
 }
 
+/* Word of a rollout that is over brings it back, and where that changes nothing it goes again: a
+ * coordinator that runs for a year gets much of such word. */
+static void test_late_word_keeps_nothing(void **state) {
+    world_t *world = *state;
+    get_going(world);
+    for (size_t i = 1; i <= TENANTS; i++) {
+        (void)await_message(&world->a, JOBS, i);
+        done(&world->a);
+    }
+    engine_t *engine = *hub_engine(world->hub);
+    assert_int_equal(engine_rollout_count(engine), 0);
+    Drover__Report late =
+        report_of(&world->a, DROVER__STEP__STEP_APPLY, DROVER__OUTCOME__OUTCOME_STARTED, false);
+    say_report(&world->a, &late);
+    assert_int_equal(engine_rollout_count(engine), 0);
+    hello_in_hand(&world->a, true); /* a job that ended elsewhere meanwhile */
+    assert_int_equal(engine_rollout_count(engine), 0);
+}
+
 static void test_old_reports_come_before_what_is_lacking(void **state) {
     world_t *world = *state;
     get_going(world);
@@ -577,6 +596,7 @@ int main(void) {
         TEST(test_second_agent_gets_no_lease_until_the_first_leaves),
         TEST(test_leases_name_what_they_answer),
         TEST(test_whole_rollout),
+        TEST(test_late_word_keeps_nothing),
         TEST(test_report_writes_its_rows),
         TEST(test_rollback_that_is_refused_pauses),
         TEST(test_rollback_that_breaks_pauses),
