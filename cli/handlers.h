@@ -67,6 +67,7 @@ status_t handle_agents_pending(const command_input_t *input, error_t *err);
 status_t handle_agents_accept(const command_input_t *input, error_t *err);
 status_t handle_agents_reject(const command_input_t *input, error_t *err);
 status_t handle_agents_revoke(const command_input_t *input, error_t *err);
+status_t handle_agents_resume(const command_input_t *input, error_t *err);
 status_t handle_standing_start(const command_input_t *input, error_t *err);
 status_t handle_standing_approve(const command_input_t *input, error_t *err);
 status_t handle_standing_list(const command_input_t *input, error_t *err);

@@ -364,3 +364,40 @@ status_t handle_agents_revoke(const command_input_t *input, error_t *err) {
     TRY(take_out_give(remote, input, &of, "agents.revoke", &answer, err));
     return say_state(remote, name, answer, err);
 }
+
+/* --- resume ---------------------------------------------------------------------------------- */
+
+/* What it means, before anybody answers yes. */
+static status_t explain_resume(remote_t *remote, const char *name, error_t *err) {
+    CLEANUP(document_release) json_t *document = NULL;
+    CLEANUP(buffer_free) buffer_t text = {0};
+    TRY(remote_ask(remote, "agents.list", json_object(), &document, err));
+    const json_t *rows = document_at(document, "agents");
+    for (size_t i = 0; i < json_array_size(rows); i++) {
+        const json_t *row = json_array_get(rows, i);
+        if (strcmp(document_text(row, "name"), name) == 0) {
+            output_escape(document_text(row, "problem"), &text);
+            buffer_text(&text, text.size > 0 ? "\n" : "");
+        }
+    }
+    buffer_text(&text,
+                "Resuming it means: what it had in hand is sent again, and settled from the "
+                "tenants' ledgers before\nanything goes on; then it is given work as before. See "
+                "first why its state folder was lost, and\nwhether its keys were, too: then "
+                "revoke it, and enrol that host with new ones.\n");
+    return output_flush(&text, remote_talk(remote), err);
+}
+
+status_t handle_agents_resume(const command_input_t *input, error_t *err) {
+    const char *name = command_argument(input, 0);
+    const confirm_streams_t streams = confirm_terminal();
+    CLEANUP(remote_destroy_p) remote_t *remote = NULL;
+    CLEANUP(document_release) json_t *answer = NULL;
+    TRY(remote_open(input, &remote, err));
+    TRY(explain_resume(remote, name, err));
+    TRY(confirm(input, &streams, "Let it go on?", err));
+    TRY(remote_order(remote, "agents.resume",
+                     json_pack("{s:s,s:s}", "name", name, "reason", command_text(input, "reason")),
+                     &answer, err));
+    return say_state(remote, name, answer, err);
+}

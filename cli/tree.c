@@ -365,6 +365,9 @@ static const command_example_t INVITE_EXAMPLES[] = {{"drover agents invite db7 -
 static const command_example_t ACCEPT_EXAMPLES[] = {
     {"drover agents accept db7", "Show who asks under the name db7, ask, and sign its card"},
     {"drover agents accept --request db7.request --valid 365d", "The same for a request that came as a file"}};
+static const command_flag_t AGENT_RESUME_FLAGS[] = {
+    {.name = "reason", .letter = 'm', .kind = FLAG_TEXT, .value = "TEXT", .required = true, .help = "what became of its state, for the audit log"}};
+static const command_example_t AGENT_RESUME_EXAMPLES[] = {{"drover agents resume db7 --reason \"disk replaced, ticket 4711\"", "Let the agent db7 go on, whose state was lost with its disk"}};
 static const command_t AGENT_COMMANDS[] = {
     {.name = "invite", .summary = "make a one-time token with which a host asks to be an agent", COMMAND_ARGUMENTS(AGENT_ARGUMENT), COMMAND_FLAGS(INVITE_FLAGS), COMMAND_EXAMPLES(INVITE_EXAMPLES), .run = handle_agents_invite},
     {.name = "pending", .summary = "list the hosts that ask to be agents", .run = handle_agents_pending},
@@ -373,6 +376,8 @@ static const command_t AGENT_COMMANDS[] = {
     {.name = "reject", .summary = "turn a host's request down", COMMAND_ARGUMENTS(AGENT_ARGUMENT), COMMAND_FLAGS(REASON_FLAGS), .run = handle_agents_reject},
     {.name = "revoke", .summary = "take an agent's key out", COMMAND_ARGUMENTS(AGENT_ARGUMENT), COMMAND_FLAGS(REVOKE_FLAGS), .run = handle_agents_revoke,
      .text = "Takes effect at once, on live connections too, and never ends: that host needs a new key to be an\nagent again. Asks first.\n" REVOCATION},
+    {.name = "resume", .summary = "let an agent go on that lost its state", COMMAND_ARGUMENTS(AGENT_ARGUMENT), COMMAND_FLAGS(AGENT_RESUME_FLAGS), COMMAND_EXAMPLES(AGENT_RESUME_EXAMPLES), .run = handle_agents_resume,
+     .text = "An agent that comes back with another journal than before is suspended: it is heard, and takes tenants\nback, but nothing forward is given to it. Look first at what happened on that host. What it had in hand\nis then settled from the tenants' ledgers. Asks first; an administrator's order, kept in the audit log."},
 };
 
 static const command_flag_t RECOVERED_FLAGS[] = {
@@ -415,7 +420,7 @@ static const command_t COMMANDS[] = {
     {.name = "coordinator", .summary = "show the coordinator, its trust file, and what is held", COMMAND_CHILDREN(COORDINATOR_COMMANDS), .run = handle_coordinator},
     {.name = "tenants", .summary = "list tenants from inventory", COMMAND_FLAGS(TENANTS_FLAGS), .run = handle_tenants},
     {.name = "tenant", .summary = "look at one tenant", COMMAND_CHILDREN(TENANT_COMMANDS)},
-    {.name = "agents", .summary = "list agents; invite, accept and revoke them", COMMAND_CHILDREN(AGENT_COMMANDS), .run = handle_agents},
+    {.name = "agents", .summary = "list agents; invite, accept, revoke and resume them", COMMAND_CHILDREN(AGENT_COMMANDS), .run = handle_agents},
     {.name = "clusters", .summary = "list clusters", .run = handle_clusters},
     {.name = "doctor", .summary = "look for what was left behind, and say how to mend it", .run = handle_doctor,
      .text = "Changes nothing. Agents look while no job runs in a cluster: what they say is as old as their last\nreading. Ends with exit code 1 where anything was found."},

@@ -10,6 +10,7 @@
 #define IN(type, member) .offset = offsetof(__typeof__(((coordinator_config_t *)0)->type), member)
 
 static const char *const LEVELS[] = {"debug", "info", "warning", "error", NULL};
+static const char *const LOST_STATES[] = {"suspend", "note", NULL};
 
 /* clang-format off */
 static const yaml_field_t KEYS_FIELDS[] = {
@@ -85,6 +86,8 @@ static const yaml_field_t FIELDS[] = {
      .default_text = "15s", .help = "silence that makes an agent unreachable"},
     {"clock_skew_max", YAML_DURATION, AT(clock_skew_max_us), .min = QUANTITY_SECOND, .max = QUANTITY_HOUR,
      .default_text = "1min", .help = "agents with clocks further apart are refused"},
+    {"on_lost_state", YAML_ENUM, AT(on_lost_state), .names = LOST_STATES, .default_text = "suspend",
+     .help = "what an agent is that comes back with another journal than before"},
     {"inventory_stale", YAML_DURATION, AT(inventory_stale_us), .min = QUANTITY_SECOND, .max = 30 * QUANTITY_DAY,
      .default_text = "15min", .help = "older inventory is shown as stale"},
     {"timeouts", YAML_STRUCT, AT(timeouts), .inner = &TIMEOUTS, .help = "waits of the engine"},

@@ -6,6 +6,13 @@
 #include "common/base/log.h"
 #include "common/config/yaml.h"
 
+/* What an agent is that comes back with another journal than before. */
+typedef enum lost_state {
+    LOST_STATE_SUSPEND, /* suspended, until a person has looked */
+    LOST_STATE_NOTE,    /* told in log and audit log, and given work as before */
+    LOST_STATE_COUNT
+} lost_state_t;
+
 typedef struct coordinator_config {
     char *listen;  /* "tcp://127.0.0.1:7707" */
     char *catalog; /* path of the SQLite file */
@@ -28,6 +35,7 @@ typedef struct coordinator_config {
     int64_t lease_us;             /* of a cluster; default 30s; at least three heartbeats */
     int64_t unreachable_after_us; /* silence that makes an agent unreachable; default 15s */
     int64_t clock_skew_max_us;    /* agents further apart are refused; default 1min */
+    lost_state_t on_lost_state;   /* default suspend */
     int64_t inventory_stale_us;   /* older inventory is shown as stale; default 15min */
     struct {
         int64_t offer_us; /* a job that its agent does not acknowledge is offered again; 30s */

@@ -238,6 +238,18 @@ rollout_t *engine_rollout_at(engine_t *engine, size_t index) {
     return NULL;
 }
 
+/* A task that should be with the agent and is not: sent again, where it is not kept back. */
+static void step_lacked(engine_t *engine, run_t *run, uint32_t ordinal, const event_t *event,
+                        effects_t *effects) {
+    task_t *task = &run->rollout->tasks[ordinal];
+    task->touched = task->touched || event->forgetful;
+    if (rollout_is_held(run->rollout, &event->held)) {
+        tasks_withhold(engine, run, ordinal, event, effects);
+    } else {
+        tasks_apply(engine, run, ordinal, TASK_EVENT_LACKED, event, effects);
+    }
+}
+
 /*
  * An agent said hello: tasks that should be with it and are not in its hand are sent again; a
  * cancel that a lost connection may have swallowed is said again.
@@ -253,15 +265,14 @@ static void step_in_hand(engine_t *engine, const event_t *event, effects_t *effe
                 continue;
             }
             /* what follows may send twice; agents know the attempts that they have */
-            bool held = false;
-            for (uint32_t k = 0; k < event->fresh_count && !held; k++) {
-                held = ident_equal(&event->fresh[k], &task->attempt);
+            bool there = false;
+            for (uint32_t k = 0; k < event->fresh_count && !there; k++) {
+                there = ident_equal(&event->fresh[k], &task->attempt);
             }
-            if (!held) {
-                task->touched = task->touched || event->forgetful;
-                tasks_apply(engine, run, i, TASK_EVENT_LACKED, event, effects);
+            if (!there) {
+                step_lacked(engine, run, i, event, effects);
             }
-            bool at_work = held || task_state_is_in_flight(task->state);
+            bool at_work = there || task_state_is_in_flight(task->state);
             if (at_work && rollout_state_is_called_off(rollout->state)) {
                 effects_add(effects, (effect_t){.kind = EFFECT_SEND_CANCEL,
                                                 .rollout = rollout,

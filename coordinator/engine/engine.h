@@ -39,7 +39,7 @@ typedef enum event_kind {
     EVENT_SEEN,       /* agent says how a cluster looks: agent, cluster, writable, parallel */
     EVENT_ALIVE,      /* agent was heard: agent; renews the leases that it holds */
     EVENT_GOODBYE,    /* agent leaves: agent */
-    EVENT_IN_HAND,    /* agent said hello: agent, jobs (attempts it still has in hand) */
+    EVENT_IN_HAND,    /* agent said hello: agent, fresh (attempts that it has in hand), held */
     EVENT_ROOM,       /* agent can take jobs: agent, room, fresh (that many random ids), held */
     EVENT_REPORT,     /* agent reported: agent, report */
     EVENT_RULE,       /* operator: what only a person can decide of a task in doubt: report */

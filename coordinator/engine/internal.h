@@ -63,6 +63,11 @@ void run_touch(run_t *run, const event_t *event, effects_t *effects);
 /* tasks.c */
 void tasks_apply(engine_t *engine, run_t *run, uint32_t ordinal, task_event_t what,
                  const event_t *event, effects_t *effects);
+/* What its agent should have and does not have, though it gets nothing forward now: nobody knows
+ * how far it came, until it is sent again or taken back. */
+void tasks_withhold(engine_t *engine, run_t *run, uint32_t ordinal, const event_t *event,
+                    effects_t *effects);
+
 void tasks_report(engine_t *engine, run_t *run, uint32_t ordinal, const event_t *event,
                   effects_t *effects);
 /* What a person decides of a task whose outcome nobody can read; ignored where it is not in doubt.

@@ -192,6 +192,15 @@ void tasks_apply(engine_t *engine, run_t *run, uint32_t ordinal, task_event_t wh
     }
 }
 
+void tasks_withhold(engine_t *engine, run_t *run, uint32_t ordinal, const event_t *event,
+                    effects_t *effects) {
+    save(run, ordinal, effects); /* that it may have been touched, whatever state it is in */
+    tasks_apply(engine, run, ordinal, TASK_EVENT_SILENT, event, effects);
+    if (rollout_state_is_called_off(run->rollout->state)) {
+        tasks_apply(engine, run, ordinal, TASK_EVENT_WITHDRAWN, event, effects);
+    }
+}
+
 /* Replace an owned text; out of memory leaves NULL, the report itself is in the store. */
 static void set_text(char **text, const char *value) {
     free(*text);

@@ -168,7 +168,8 @@ static status_t see_cluster(hub_t *self, session_t *session, const Drover__Clust
     leftovers_put(&session->left, &place, seen->leftovers, seen->n_leftovers);
     event_t event = hub_event(self, EVENT_SEEN, &session->key);
     event.cluster = cluster.system_identifier;
-    event.writable = cluster.writable;
+    event.writable =
+        cluster.writable && !suspended_yields(self, session, cluster.system_identifier);
     event.parallel = cluster.parallel;
     hub_step(self, &event);
     return STATUS_OK;
@@ -192,7 +193,8 @@ static void claim_free(hub_t *self, session_t *session) {
         const session_cluster_t *cluster = &session->clusters[i];
         agent_key_t holder;
         if (!cluster->writable ||
-            engine_holder(self->engine, cluster->system_identifier, &holder)) {
+            engine_holder(self->engine, cluster->system_identifier, &holder) ||
+            suspended_yields(self, session, cluster->system_identifier)) {
             continue;
         }
         event_t event = hub_event(self, EVENT_SEEN, &session->key);
@@ -221,9 +223,8 @@ static void list_leases(hub_t *self, const session_t *session, lease_list_t *ret
         Drover__Lease *lease = &ret_list->items[i];
         drover__lease__init(lease);
         lease->system_identifier = session->clusters[i].system_identifier;
-        lease->valid_ms = left_us > margin_us && !session->suspended
-                              ? (left_us + passed_us - margin_us) / US_PER_MS
-                              : 0;
+        lease->valid_ms =
+            left_us > margin_us ? (left_us + passed_us - margin_us) / US_PER_MS : 0;
         ret_list->pointers[i] = lease;
     }
 }
@@ -260,16 +261,7 @@ static status_t write_hello(hub_t *self, const listener_message_t *from, const D
                          ", %" PRIu64 " were acknowledged: it is an older copy",
                          hello->last_report, ret_known->acknowledged);
     }
-    if (ret_known->known && ret_known->state_changed) {
-        log_warning("agent lost its state", "agent", from->peer->name);
-        audit_row_t lost = {.actor = from->peer->name,
-                            .origin = from->address,
-                            .action = "agent.state",
-                            .result = "ok",
-                            .detail = "said hello with another journal than before"};
-        TRY(hub_audit(self, &lost, err));
-    }
-    return STATUS_OK;
+    return suspended_hello(self, from, ret_known, err);
 }
 
 /* Whether its task waits for this very try: an operator may have asked for another one while nobody
@@ -322,6 +314,7 @@ status_t hello_settle(hub_t *self, session_t *session, error_t *err) {
     event.fresh = session->in_hand;
     event.fresh_count = session->in_hand_count;
     event.forgetful = session->forgetful;
+    event.held = session->suspended ? suspended_held(self, session) : (held_t){0};
     hub_step(self, &event);
     free(session->in_hand);
     session->in_hand = NULL;
@@ -504,6 +497,7 @@ status_t hello_beat(hub_t *self, session_t *session, const Drover__AgentBeat *be
     TRY(see_clusters(self, session, beat->clusters, beat->n_clusters, err));
     event_t alive = hub_event(self, EVENT_ALIVE, &session->key);
     hub_step(self, &alive);
+    suspended_beat(self, session);
     claim_free(self, session);
     TRY(touch(self, session, err));
     TRY(look_keep(self, err));

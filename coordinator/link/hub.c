@@ -245,6 +245,7 @@ void hub_abandon(hub_t *self, const char *what, const error_t *err) {
 
 static status_t write_all(hub_t *self, error_t *err) {
     TRY(news_look(self, err));
+    TRY(suspended_look(self, err));
     TRY(refill_leave(self, err));
     tickets_look(self);
     /* offers follow from what was taken in, and a rollback that starts makes new ones */

@@ -47,6 +47,7 @@ struct hub {
     int64_t judge_due_us;    /* wall clock: when tickets of open waves are judged anyway */
     holds_t holds;           /* that stand: nothing forward leaves under them */
     bool look;               /* what agents must know may have changed: see news.c */
+    bool suspended_look;     /* an operator may have let a suspended agent go on */
     uint64_t trust_seen;     /* keeper_changes, as last looked at */
     digest_t news;           /* over what agents were told, or would be */
     bool sweep;              /* something came that a standing order may be about */
@@ -97,6 +98,20 @@ MUST_CHECK status_t hello_goodbye(hub_t *self, session_t *session, const Drover_
 MUST_CHECK status_t hello_settle(hub_t *self, session_t *session, error_t *err);
 /* Tell the agent which clusters it may act on. */
 void hello_tell_leases(hub_t *self, session_t *session);
+
+/* suspended.c: an agent that lost its state gets nothing forward until a person has looked */
+/* An agent said hello and is written: whether that suspends it; *known as it stands from now on. */
+MUST_CHECK status_t suspended_hello(hub_t *self, const listener_message_t *from,
+                                    agent_hello_t *known, error_t *err);
+/* What does not go forward with this agent; of NULL, what goes with nobody. Borrowed. */
+held_t suspended_held(const hub_t *self, const session_t *session);
+/* Whether it is suspended and another agent that is not could act on the cluster. */
+bool suspended_yields(const hub_t *self, const session_t *session, uint64_t cluster);
+/* Give the clusters back in which another agent can act. */
+void suspended_beat(hub_t *self, const session_t *session);
+/* Where an operator let one go on: what it lacks is sent; before what the engine wants is carried
+ * out. */
+MUST_CHECK status_t suspended_look(hub_t *self, error_t *err);
 
 /* refill.c: a catalog that went back in time is filled again from agents' kept reports */
 /* Whether some run of this catalog may have had the epoch: each start raises it by one. */

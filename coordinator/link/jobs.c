@@ -262,6 +262,12 @@ static int compare_items(const void *a, const void *b) {
     return order != 0 ? order : ident_compare(&left->rollout->id, &right->rollout->id);
 }
 
+/* Its application is held, or its agent gets nothing forward. */
+static bool is_kept_back(const hub_t *self, const jobs_item_t *item) {
+    const held_t held = suspended_held(self, session_find(self->sessions, &item->key));
+    return rollout_is_held(item->rollout, &held);
+}
+
 void jobs_send(hub_t *self, jobs_item_t *items, size_t count) {
     CLEANUP(free_p) batch_t *batch = malloc(sizeof *batch);
     if (batch == NULL || count == 0) {
@@ -279,7 +285,7 @@ void jobs_send(hub_t *self, jobs_item_t *items, size_t count) {
             flush(batch);
             batch->key = items[i].key;
         }
-        if (!rollout_is_held(items[i].rollout, &self->holds.held)) {
+        if (!is_kept_back(self, &items[i])) {
             add_job(batch, &items[i]); /* one that is kept back is offered again */
         }
     }

@@ -8,8 +8,7 @@
 #include <stdlib.h>
 
 static uint32_t room_of(const hub_t *self, const session_t *session) {
-    if (!session->online || !session->settled || session->suspended || self->draining ||
-        self->refilling) {
+    if (!session->online || !session->settled || self->draining || self->refilling) {
         return 0;
     }
     int64_t limit = self->options.config->limits.jobs_per_agent;
@@ -28,7 +27,7 @@ static uint32_t offer(hub_t *self, session_t *session, uint32_t room) {
     }
     event_t event = hub_event(self, EVENT_ROOM, &session->key);
     event.room = count;
-    event.held = self->holds.held;
+    event.held = suspended_held(self, session);
     event.fresh = fresh;
     event.fresh_count = count;
     size_t before = self->effects.count;

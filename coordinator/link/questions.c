@@ -131,6 +131,7 @@ static status_t ask(hub_t *self, const listener_message_t *from, const envelope_
     self->service.free_answer(&given);
     self->offer_all = true;
     self->refill_look = true;
+    self->suspended_look = true;
     self->look = true; /* it may have been a hold, a release or a stop */
     return STATUS_OK;
 }

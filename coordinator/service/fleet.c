@@ -38,6 +38,7 @@ static status_t take_agent(void *context, const agent_row_t *agent, error_t *err
     TRY(grow(into, sizeof *place, &place, err));
     *place = *agent;
     TRY(keep(&into->call->arena, agent->name, &place->name, err));
+    TRY(keep(&into->call->arena, agent->suspended_why, &place->suspended_why, err));
     return keep(&into->call->arena, agent->software, &place->software, err);
 }
 

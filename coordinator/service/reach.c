@@ -24,6 +24,25 @@ static void put_absence(const agent_row_t *agent, const char *problem, buffer_t 
                   clock_text(agent->last_seen_us, seen), *problem != '\0' ? ": " : "", problem);
 }
 
+void reach_suspension(const agent_row_t *agent, buffer_t *out) {
+    char since[CLOCK_TEXT_SIZE];
+    if (agent == NULL || agent->status != AGENT_SUSPENDED) {
+        return;
+    }
+    buffer_format(out,
+                  "agent '%s' is suspended since %s: it %s. Nothing forward is given to it until "
+                  "'drover agents resume %s --reason TEXT'",
+                  agent->name, clock_text(agent->suspended_us, since), agent->suspended_why,
+                  agent->name);
+}
+
+const agent_row_t *reach_suspended(const call_t *call, const fleet_t *fleet, uint64_t cluster) {
+    agent_key_t key;
+    const agent_row_t *agent =
+        engine_holder(call->engine, cluster, &key) ? fleet_agent(fleet, &key) : NULL;
+    return agent != NULL && agent->status == AGENT_SUSPENDED ? agent : NULL;
+}
+
 void reach_blocker(const call_t *call, const fleet_t *fleet, uint64_t cluster, buffer_t *out) {
     const cluster_row_t *row = fleet_cluster(fleet, cluster);
     agent_key_t key = row != NULL ? row->agent : (agent_key_t){0};

@@ -188,6 +188,7 @@ typedef struct lane_sum {
     uint64_t cluster;
     uint32_t in_flight;
     uint32_t ready;
+    const agent_row_t *suspended; /* that has work which nobody has word of, or is to get some */
 } lane_sum_t;
 
 enum { SHOWN_CLUSTERS = 256 };
@@ -196,13 +197,33 @@ enum { SHOWN_CLUSTERS = 256 };
 static void add_blocker(const call_t *call, const rollout_t *rollout, const fleet_t *fleet,
                         const lane_sum_t *lane, row_t *row) {
     CLEANUP(buffer_free) buffer_t text = {0};
+    error_code_t code = ERROR_AGENT_UNREACHABLE;
     if (!rollout_state_is_final(rollout->state) && lane->ready + lane->in_flight > 0) {
         reach_blocker(call, fleet, lane->cluster, &text);
+        if (text.size == 0) {
+            code = ERROR_AGENT_SUSPENDED;
+            reach_suspension(lane->suspended, &text);
+        }
     }
     bool blocked = text.size > 0;
     row_text(row, "blocker", buffer_string(&text));
-    row_text(row, "code", blocked ? error_code_text(ERROR_AGENT_UNREACHABLE) : "");
-    row_text(row, "hint", blocked ? error_code_hint(ERROR_AGENT_UNREACHABLE) : "");
+    row_text(row, "code", blocked ? error_code_text(code) : "");
+    row_text(row, "hint", blocked ? error_code_hint(code) : "");
+}
+
+/* What the task adds to its cluster's lane. */
+static void sum_task(const call_t *call, const rollout_t *rollout, const fleet_t *fleet,
+                     const task_t *task, lane_sum_t *lane) {
+    bool ready = task->state == TASK_READY || task->state == TASK_WAITING;
+    lane->in_flight += task_state_is_in_flight(task->state);
+    lane->ready += ready;
+    if (lane->suspended != NULL || !rollout_goes_forward(rollout)) {
+        return; /* what it takes back, or only looks at, it is given all the same */
+    }
+    const agent_row_t *agent = ready ? reach_suspended(call, fleet, task->system_identifier)
+                               : task->state == TASK_UNKNOWN ? fleet_agent(fleet, &task->agent)
+                                                             : NULL;
+    lane->suspended = agent != NULL && agent->status == AGENT_SUSPENDED ? agent : NULL;
 }
 
 static void add_clusters(call_t *call, const rollout_t *rollout, const fleet_t *fleet) {
@@ -219,8 +240,7 @@ static void add_clusters(call_t *call, const rollout_t *rollout, const fleet_t *
             lanes[count++] = (lane_sum_t){.cluster = task->system_identifier};
         }
         if (at < count) {
-            lanes[at].in_flight += task_state_is_in_flight(task->state);
-            lanes[at].ready += task->state == TASK_READY || task->state == TASK_WAITING;
+            sum_task(call, rollout, fleet, task, &lanes[at]);
         }
     }
     for (size_t i = 0; i < count; i++) {

@@ -82,6 +82,7 @@ const verb_t VERBS[] = {
     {"agents.accept", true, MAY(ADMIN), "request card", verbs_agents_accept},
     {"agents.reject", true, MAY(ADMIN), "name reason", verbs_agents_reject},
     {"agents.revoke", true, MAY(ADMIN), "document", verbs_agents_revoke},
+    {"agents.resume", true, MAY(ADMIN), "name reason", verbs_agents_resume},
 };
 #undef ORDERS
 #undef BACK

@@ -100,6 +100,7 @@ MUST_CHECK status_t verbs_agents_show(call_t *call, error_t *err);
 MUST_CHECK status_t verbs_agents_accept(call_t *call, error_t *err);
 MUST_CHECK status_t verbs_agents_reject(call_t *call, error_t *err);
 MUST_CHECK status_t verbs_agents_revoke(call_t *call, error_t *err);
+MUST_CHECK status_t verbs_agents_resume(call_t *call, error_t *err);
 /* "fresh", "expires soon" or "expired" */
 const char *verbs_freshness(const trust_view_t *view);
 

@@ -6,6 +6,7 @@
 #include "common/trust/request.h"
 #include "coordinator/service/orders.h"
 #include "coordinator/service/verbs.h"
+#include "coordinator/store/store_agent.h"
 #include "coordinator/trust/enrolment.h"
 
 #include <inttypes.h>
@@ -373,6 +374,13 @@ status_t verbs_agents_show(call_t *call, error_t *err) {
     return STATUS_OK;
 }
 
+/* One that is enrolled anew is nobody to be looked at any more; whichever journal it comes with
+ * next, people have just said that it is theirs. */
+static status_t renew(call_t *call, const enrolment_row_t *row, error_t *err) {
+    const agent_standing_t renewed = {.status = AGENT_RENEWED, .why = ""};
+    return store_agent_set_status(call->store, &row->curve, &renewed, err);
+}
+
 status_t verbs_agents_accept(call_t *call, error_t *err) {
     CLEANUP(document_destroy_p) document_t *request = NULL;
     CLEANUP(document_destroy_p) document_t *card = NULL;
@@ -396,7 +404,8 @@ status_t verbs_agents_accept(call_t *call, error_t *err) {
     call->digest = card->id;
     buffer_format(&call->detail, "%s, fingerprint %s: %zu of %u signatures", row.name,
                   digest_text(&row.fingerprint, text), verdict.tally.count, verdict.tally.needed);
-    return STATUS_OK;
+    return row.state == ENROLMENT_ACCEPTED && row.draft.size == 0 ? renew(call, &row, err)
+                                                                  : STATUS_OK;
 }
 
 status_t verbs_agents_reject(call_t *call, error_t *err) {
@@ -410,5 +419,32 @@ status_t verbs_agents_reject(call_t *call, error_t *err) {
     row_text(&call->document, "name", refusal.name);
     row_text(&call->document, "state", enrolment_state_text(ENROLMENT_REJECTED));
     buffer_format(&call->detail, "%s: %.200s", refusal.name, refusal.reason);
+    return STATUS_OK;
+}
+
+/* --- one that lost its state ----------------------------------------------------------------- */
+
+status_t verbs_agents_resume(call_t *call, error_t *err) {
+    const char *name = NULL;
+    const char *reason = NULL;
+    enrolment_row_t enrolment = {0};
+    agent_row_t agent = {0};
+    error_t unknown = {0};
+    const agent_standing_t known = {.status = AGENT_KNOWN, .why = ""};
+    TRY(call_need(call, "name", &name, err));
+    TRY(call_need(call, "reason", &reason, err));
+    TRY(store_enrolment_by_name(call->store, name, &call->arena, &enrolment, err));
+    if (store_agent_get(call->store, &enrolment.curve, &call->arena, &agent, &unknown) !=
+            STATUS_OK ||
+        agent.status != AGENT_SUSPENDED) {
+        return error_set(err, ERROR_ENROLMENT, "agent '%.128s' is not suspended", name);
+    }
+    call_changes(call);
+    TRY(store_agent_set_status(call->store, &enrolment.curve, &known, err));
+    row_text(&call->document, "name", agent.name);
+    row_text(&call->document, "state", "resumed");
+    row_time(&call->document, "suspended_since", agent.suspended_us);
+    buffer_format(&call->detail, "%s goes on, it %s: %.300s", agent.name, agent.suspended_why,
+                  reason);
     return STATUS_OK;
 }

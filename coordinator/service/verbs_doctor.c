@@ -211,12 +211,31 @@ static status_t look_at_tenants(doctor_t *doctor, error_t *err) {
     return store_tenant_each_clone(doctor->call->store, take_clone, doctor, err);
 }
 
+static void add_suspended(doctor_t *doctor, const agent_row_t *agent) {
+    char command[WORDS_BYTES];
+    CLEANUP(buffer_free) buffer_t what = {0};
+    reach_suspension(agent, &what);
+    if (what.size == 0) {
+        return;
+    }
+    (void)snprintf(command, sizeof command,
+                   "drover agents resume %.128s --reason TEXT; revoke it and enrol its host with "
+                   "new keys, where those may be lost, too",
+                   agent->name);
+    add(doctor, &(ailment_t){.kind = "agent_suspended",
+                             .severity = SEVERITY_ERROR,
+                             .what = buffer_string(&what),
+                             .seen_us = agent->suspended_us,
+                             .command = command});
+}
+
 static status_t take_agent(void *context, const enrolment_row_t *enrolment, error_t *err) {
     doctor_t *doctor = context;
     char what[WORDS_BYTES];
     const char *problem = "";
     const agent_row_t *agent = fleet_agent(&doctor->fleet, &enrolment->curve);
     (void)err;
+    add_suspended(doctor, agent);
     if (reach_agent(doctor->call, &enrolment->curve, &problem)) {
         return STATUS_OK;
     }

@@ -268,6 +268,8 @@ static row_t agent_row(const tenants_t *into, size_t index) {
     row_text(&row, "software", agent->software);
     row_number(&row, "protocol", agent->protocol);
     row_flag(&row, "suspended", agent->status == AGENT_SUSPENDED);
+    row_time(&row, "suspended_since", agent->suspended_us);
+    row_text(&row, "suspended_why", agent->suspended_why);
     row_take(&row, "clusters", &clusters);
     row_free(&clusters);
     row_number(&row, "tenants", into->by_agent[index]);
@@ -278,7 +280,11 @@ static row_t agent_row(const tenants_t *into, size_t index) {
     const char *problem = "";
     bool online = reach_agent(into->call, &agent->key, &problem);
     row_flag(&row, "online", online);
-    row_text(&row, "problem", *problem != '\0' ? problem : online ? "" : "not connected");
+    CLEANUP(buffer_free) buffer_t words = {0};
+    reach_suspension(agent, &words);
+    problem = *problem != '\0' ? problem : online ? "" : "not connected";
+    buffer_format(&words, "%s%s", words.size > 0 && *problem != '\0' ? "; " : "", problem);
+    row_text(&row, "problem", buffer_string(&words));
     return row;
 }
 
@@ -307,6 +313,8 @@ static status_t list_unseen(void *context, const enrolment_row_t *enrolment, err
     row_text(&row, "software", "");
     row_number(&row, "protocol", 0);
     row_flag(&row, "suspended", false);
+    row_time(&row, "suspended_since", 0);
+    row_text(&row, "suspended_why", "");
     row_take(&row, "clusters", &clusters);
     row_free(&clusters);
     row_number(&row, "tenants", 0);
@@ -368,6 +376,9 @@ static row_t cluster_row(const call_t *call, const tenants_t *into, size_t index
     row_flag(&row, "leased", leased);
     CLEANUP(buffer_free) buffer_t problem = {0};
     reach_blocker(call, &into->fleet, cluster->system_identifier, &problem);
+    if (problem.size == 0) {
+        reach_suspension(reach_suspended(call, &into->fleet, cluster->system_identifier), &problem);
+    }
     row_text(&row, "problem", buffer_string(&problem));
     row_number(&row, "tenants", into->by_cluster[index]);
     row_time(&row, "last_seen", cluster_seen(into, cluster, leased ? &holder : &cluster->agent));

@@ -23,6 +23,7 @@ typedef struct doubt {
     fleet_t fleet;
     tenant_row_t tenant;   /* zeroed: inventory has lost it */
     const char *reader;    /* agent that can read its ledger, or NULL */
+    bool suspended;        /* that agent is: it does so once a person lets it go on */
     char why[WORDS_BYTES]; /* why nobody can */
 } doubt_t;
 
@@ -73,6 +74,7 @@ static void find_reader(doubt_t *doubt) {
     if (fine && engine_holder(call->engine, task->system_identifier, &holder) &&
         reach_agent(call, &holder, &problem)) {
         doubt->reader = fleet_agent_name(&doubt->fleet, &holder);
+        doubt->suspended = reach_suspended(call, &doubt->fleet, task->system_identifier) != NULL;
     } else if (fine && fleet_agent(&doubt->fleet, &task->agent) != NULL &&
                reach_agent(call, &task->agent, &problem)) {
         doubt->reader = fleet_agent_name(&doubt->fleet, &task->agent);
@@ -187,8 +189,11 @@ static status_t check_ruling(const doubt_t *doubt, const ruling_t *ruling, error
     if (doubt->reader != NULL) {
         return error_set(err, ERROR_EVIDENCE_READABLE,
                          "agent '%s' is connected and reads the cluster of tenant '%s': what "
-                         "happened stands in its ledger",
-                         doubt->reader, task->tenant_name);
+                         "happened stands in its ledger%s",
+                         doubt->reader, task->tenant_name,
+                         doubt->suspended ? "; the agent is suspended, and reads it once 'drover "
+                                            "agents resume' lets it go on"
+                                          : "");
     }
     if (doubt->tenant.gone && ruling->event != TASK_EVENT_RULED_GONE) {
         return error_set(err, ERROR_INVALID,

@@ -17,6 +17,8 @@ static agent_row_t read_agent(query_t *query, arena_t *arena) {
         .acknowledged = (uint64_t)query_number_at(query, 6),
         .first_seen_us = query_number_at(query, 7),
         .last_seen_us = query_number_at(query, 8),
+        .suspended_us = query_number_at(query, 9),
+        .suspended_why = arena != NULL ? query_keep_at(query, 10, arena) : query_text_at(query, 10),
     };
 }
 
@@ -91,11 +93,13 @@ status_t store_agent_set_acknowledged(store_t *store, const agent_key_t *key, ui
     return query_run(&query, NULL);
 }
 
-status_t store_agent_set_status(store_t *store, const agent_key_t *key, agent_status_t status,
-                                error_t *err) {
+status_t store_agent_set_status(store_t *store, const agent_key_t *key,
+                                const agent_standing_t *standing, error_t *err) {
     CLEANUP(query_end) query_t query = query_begin(store, STATEMENT_AGENT_SET_STATUS, err);
     query_key(&query, 1, key);
-    query_number(&query, 2, status);
+    query_number(&query, 2, standing->status);
+    query_number(&query, 3, standing->since_us);
+    query_text(&query, 4, standing->why);
     return query_run(&query, NULL);
 }
 

@@ -5,7 +5,19 @@
 #include "coordinator/engine/model.h"
 #include "coordinator/store/store.h"
 
-typedef enum agent_status { AGENT_KNOWN, AGENT_SUSPENDED, AGENT_STATUS_COUNT } agent_status_t;
+typedef enum agent_status {
+    AGENT_KNOWN,
+    AGENT_SUSPENDED, /* it lost its state: nothing forward until a person has looked */
+    AGENT_RENEWED,   /* enrolled anew: whatever journal it comes with next is its own */
+    AGENT_STATUS_COUNT
+} agent_status_t;
+
+/* How an agent stands, and since when and why it is suspended: 0 and "" where it is not. */
+typedef struct agent_standing {
+    agent_status_t status;
+    int64_t since_us;
+    const char *why;
+} agent_standing_t;
 
 typedef struct agent_row {
     agent_key_t key;
@@ -14,6 +26,8 @@ typedef struct agent_row {
     const char *software;
     uint32_t protocol;
     agent_status_t status;
+    int64_t suspended_us; /* since when; 0: it is not */
+    const char *suspended_why;
     uint64_t acknowledged; /* highest report number committed for this journal */
     int64_t first_seen_us;
     int64_t last_seen_us;
@@ -42,8 +56,9 @@ MUST_CHECK status_t store_agent_touch(store_t *store, const agent_key_t *key, in
 MUST_CHECK status_t store_agent_set_acknowledged(store_t *store, const agent_key_t *key,
                                                  uint64_t acknowledged, error_t *err);
 
+/* Nothing happens where the agent never said hello. */
 MUST_CHECK status_t store_agent_set_status(store_t *store, const agent_key_t *key,
-                                           agent_status_t status, error_t *err);
+                                           const agent_standing_t *standing, error_t *err);
 
 /* An agent whose key was taken out: its name is free for another key, its row keeps it with a mark
  * that no name can have. Nothing happens where the agent never said hello. */

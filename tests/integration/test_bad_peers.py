@@ -23,7 +23,9 @@ SKEW_S = 600  # skew.c
 @pytest.fixture(scope="module")
 def fleet(folder, postgres):
     postgres.create_tenants([TENANT])
-    with Fleet(folder / "fleet", {"one": [configs.cluster(postgres, [TENANT])]}) as fleet:
+    # other programs come with this agent's key, each with a journal of its own
+    with Fleet(folder / "fleet", {"one": [configs.cluster(postgres, [TENANT])]},
+               coordinator_changes={"on_lost_state": "note"}) as fleet:
         fleet.push_bundle(effects.write(folder / "chain", 2), "chain")
         rollouts.baseline(fleet, application="chain")
         start(fleet, "V001")

@@ -5,6 +5,7 @@ import pytest
 
 from lib import configs, effects, gates, migrations, rollouts
 from lib.fleet import ONLINE, Fleet
+from lib.gates import await_true
 
 TENANTS = ["shop_0", "shop_1"]
 
@@ -103,9 +104,18 @@ def test_agents_name_their_clusters(fleet, postgres):
     assert "[" not in shown
 
 
+def task_of(fleet, rollout):
+    return fleet.ok("rollout", "report", rollout, "-o", "json").json["tasks"][0]
+
+
+def blocker_of(fleet, rollout):
+    return rollouts.status(fleet, rollout)["clusters"][0]
+
+
 def test_a_job_that_is_sent_again_runs_once(folder, postgres):
     """An agent is back, with nothing in hand and before its lease has ended, while what it began
-    still runs: the job comes again, and the tenant is changed once."""
+    still runs: nothing goes to it until an administrator has looked; then the job comes again, and
+    the tenant is changed once."""
     tenant = "again_0"
     postgres.create_tenants([tenant])
     doors = gates.Gates(postgres)
@@ -122,12 +132,24 @@ def test_a_job_that_is_sent_again_runs_once(folder, postgres):
         mark = fleet.coordinator.mark()
         fleet.start_agent("one")
         fleet.coordinator.wait_for_line(rf"{ONLINE}.*\bagent=one\b", after=mark)
-        assert rollouts.status(fleet, rollout)["state"] == "running"
+        await_true(lambda: blocker_of(fleet, rollout)["code"] == "DRV-6080", "no blocker")
+        assert "'one' is suspended" in blocker_of(fleet, rollout)["blocker"]
+        assert "'drover agents resume one --reason TEXT'" in fleet.ok("agents").out
+        assert "agent_suspended" in fleet.drover("doctor").out
+        assert task_of(fleet, rollout)["state"] == "unknown"
         doors.open_all()
+        fleet.coordinator.stop()
+        fleet.start_coordinator()  # which remembers
+        await_true(lambda: blocker_of(fleet, rollout)["code"] == "DRV-6080", "no blocker")
+        refused = fleet.drover("agents", "resume", "one", "--yes")
+        assert refused.code == 2 and "--reason" in refused.err
+        fleet.ok("agents", "resume", "one", "--reason", "its disk was replaced", "--yes")
         rollouts.assert_ends(fleet, rollout, "succeeded")
         effects.assert_applied_once(postgres, tenant, 3)
-        task = fleet.ok("rollout", "report", rollout, "-o", "json").json["tasks"][0]
-        assert task["attempts"] == 1
+        assert task_of(fleet, rollout)["attempts"] == 1
+        assert "agent_suspended" not in fleet.drover("doctor").out
+        log = fleet.ok("audit", "log", "--action", "agents.resume", "-o", "json").json["rows"]
+        assert "its disk was replaced" in log[0]["detail"] and log[0]["result"] == "ok"
 
 
 NO_POINT = {"recovery_point": {"policy": "none", "reason": "throwaway data"}}

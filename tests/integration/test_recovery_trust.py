@@ -239,6 +239,7 @@ def test_an_older_journal_with_a_job_in_hand(scene):
     for tenant in (scene.a, scene.b):
         effects.forget(scene.postgres, tenant, scenes.FIRST)
     restart(scene).wait_for_line("event=welcomed")
+    scene.fleet.ok("agents", "resume", "one", "--reason", "its journal was an older copy", "--yes")
     again = scene.start(scenes.ONE_BY_ONE)
     rollouts.assert_ends(scene.fleet, again, "succeeded")
     scene.assert_stories(scenes.DONE, scenes.DONE)

@@ -43,6 +43,7 @@ typedef struct catalog_meta {
 
 typedef struct catalog_agent {
     bool known;
+    bool suspended;
     ident_t state;
     uint64_t acknowledged;
 } catalog_agent_t;
@@ -125,6 +126,7 @@ typedef struct agent_session {
     bool online;
     bool settled;
     bool forgetful; /* its state is another than before */
+    bool suspended; /* so that it gets nothing forward until a person has looked */
     bool offer;
     bool tell_leases;
     uint64_t connection;
@@ -229,6 +231,8 @@ event_t coordinator_event(sim_t *sim, coordinator_t *self, event_kind_t kind);
 void coordinator_step(coordinator_t *self, const event_t *event);
 void coordinator_say(coordinator_t *self, message_t *message, size_t item_size);
 void coordinator_take(sim_t *sim, coordinator_t *self, const message_t *message);
+/* What does not go forward with the agent, all or nothing. */
+held_t coordinator_held(const sim_t *sim, const coordinator_t *self, uint32_t agent);
 void coordinator_settle_agent(sim_t *sim, coordinator_t *self, uint32_t agent);
 void coordinator_tell_leases(sim_t *sim, coordinator_t *self, uint32_t agent);
 void coordinator_tell_trust(sim_t *sim, coordinator_t *self, uint32_t agent);
@@ -271,6 +275,8 @@ bool orders_roll_back(sim_t *sim, coordinator_t *self, rollout_t *parent, bool r
 bool orders_control(sim_t *sim, coordinator_t *self, rollout_t *rollout, event_kind_t event);
 bool orders_retry(sim_t *sim, coordinator_t *self, rollout_t *rollout, bool one);
 void orders_hold(sim_t *sim, coordinator_t *self, bool hold);
+/* Let an agent go on that lost its state. */
+void orders_resume_agent(sim_t *sim, coordinator_t *self, uint32_t agent);
 /* EFFECT_ROLL_BACK's answer: 0 it is under way or there was nothing to do, else why not. */
 error_code_t orders_revert(sim_t *sim, coordinator_t *self, rollout_t *rollout, uint32_t wave);
 

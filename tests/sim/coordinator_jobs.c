@@ -43,16 +43,11 @@ static uint32_t ticket_of(const coordinator_t *self, uint32_t order, uint32_t wa
     return 0;
 }
 
-static bool is_held(const coordinator_t *self, const rollout_t *rollout) {
-    static const char *const everything[] = {""};
-    const held_t held = {.applications = everything, .count = catalog_meta(self)->held ? 1 : 0};
-    return rollout_is_held(rollout, &held);
-}
-
 void jobs_send_one(sim_t *sim, coordinator_t *self, const rollout_t *rollout, const task_t *task) {
     uint32_t tenant = tenant_of(task);
     uint32_t agent = agent_of_key(&task->agent);
-    if (is_held(self, rollout) && !sim_has(sim, BUG_NO_HOLD)) {
+    const held_t held = coordinator_held(sim, self, agent);
+    if (rollout_is_held(rollout, &held)) {
         return; /* kept back; it is offered again */
     }
     const catalog_tenant_t *known = disk_row(&self->catalog, CATALOG_TENANTS, tenant);
@@ -82,7 +77,7 @@ void jobs_send_one(sim_t *sim, coordinator_t *self, const rollout_t *rollout, co
     };
     sim_tell(sim, "coordinator %u sends attempt %08x of tenant %u to agent %u", self->number,
              sim_short(&task->attempt), tenant, agent);
-    oracle_sends(sim, job);
+    oracle_sends(sim, self->number, agent, job);
     coordinator_say(self, message, sizeof(job_item_t));
 }
 
@@ -129,7 +124,6 @@ static ident_t fresh_attempt(sim_t *sim, coordinator_t *self) {
 }
 
 static uint32_t offer(sim_t *sim, coordinator_t *self, uint32_t agent, uint32_t room) {
-    static const char *const everything[] = {""};
     ident_t fresh[FRESH];
     uint32_t count = room < FRESH ? room : FRESH;
     for (uint32_t i = 0; i < count; i++) {
@@ -138,10 +132,7 @@ static uint32_t offer(sim_t *sim, coordinator_t *self, uint32_t agent, uint32_t 
     event_t event = coordinator_event(sim, self, EVENT_ROOM);
     event.agent = agent_key_of(agent);
     event.room = count;
-    event.held = (held_t){.applications = everything, .count = catalog_meta(self)->held ? 1 : 0};
-    if (sim_has(sim, BUG_NO_HOLD)) {
-        event.held.count = 0;
-    }
+    event.held = coordinator_held(sim, self, agent);
     event.fresh = fresh;
     event.fresh_count = count;
     size_t before = self->effects.count;

@@ -529,3 +529,27 @@ void orders_hold(sim_t *sim, coordinator_t *self, bool hold) {
     }
     self->offer_all = true;
 }
+
+/* As go_on in coordinator/link/suspended.c. */
+void orders_resume_agent(sim_t *sim, coordinator_t *self, uint32_t agent) {
+    agent_session_t *session = &self->sessions[agent];
+    catalog_agent_t *row = disk_change(&self->catalog, CATALOG_AGENTS, agent);
+    sim_tell(sim, "operator lets agent %u go on at coordinator %u", agent, self->number);
+    row->suspended = false;
+    session->suspended = false;
+    session->offer = true;
+    if (!session->online || !session->settled) {
+        return;
+    }
+    ident_t *in_hand = calloc(session->attempt_count + 1, sizeof *in_hand);
+    INVARIANT(in_hand != NULL);
+    for (uint32_t i = 0; i < session->attempt_count; i++) {
+        in_hand[i] = session->attempts[i].attempt;
+    }
+    event_t event = coordinator_event(sim, self, EVENT_IN_HAND);
+    event.agent = agent_key_of(agent);
+    event.fresh = in_hand;
+    event.fresh_count = session->attempt_count;
+    coordinator_step(self, &event);
+    free(in_hand);
+}

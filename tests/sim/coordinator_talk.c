@@ -10,6 +10,46 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* ---- agents that lost their state: coordinator/link/suspended.c ---- */
+
+held_t coordinator_held(const sim_t *sim, const coordinator_t *self, uint32_t agent) {
+    static const char *const everything[] = {""};
+    bool held = catalog_meta(self)->held && !sim_has(sim, BUG_NO_HOLD);
+    return (held_t){.applications = everything,
+                    .count = held || self->sessions[agent].suspended ? 1 : 0};
+}
+
+/* Whether another agent, that is not suspended, can act on the cluster instead. */
+static bool yields(const sim_t *sim, const coordinator_t *self, uint32_t agent, uint32_t cluster) {
+    for (uint32_t i = 0; self->sessions[agent].suspended && i < sim->options.agents; i++) {
+        const agent_session_t *other = &self->sessions[i];
+        for (uint32_t k = 0; other->online && !other->suspended && k < other->cluster_count; k++) {
+            if (other->clusters[k].cluster == cluster && other->clusters[k].writable) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+static void give_back(sim_t *sim, coordinator_t *self, uint32_t agent) {
+    const agent_session_t *session = &self->sessions[agent];
+    agent_key_t key = agent_key_of(agent);
+    for (uint32_t i = 0; session->suspended && i < session->cluster_count; i++) {
+        uint32_t cluster = session->clusters[i].cluster;
+        agent_key_t holder;
+        if (!engine_holder(self->engine, cluster + 1, &holder) ||
+            memcmp(&holder, &key, sizeof key) != 0 || !yields(sim, self, agent, cluster)) {
+            continue;
+        }
+        event_t event = coordinator_event(sim, self, EVENT_SEEN);
+        event.agent = key;
+        event.cluster = cluster + 1;
+        event.parallel = session->clusters[i].parallel;
+        coordinator_step(self, &event);
+    }
+}
+
 /* ---- leases ---- */
 
 static void fill_leases(sim_t *sim, coordinator_t *self, uint32_t agent, message_t *message) {
@@ -59,7 +99,8 @@ static void see_clusters(sim_t *sim, coordinator_t *self, const message_t *messa
         event_t event = coordinator_event(sim, self, EVENT_SEEN);
         event.agent = agent_key_of(message->agent);
         event.cluster = message->clusters[i].cluster + 1;
-        event.writable = message->clusters[i].writable;
+        event.writable = message->clusters[i].writable &&
+                         !yields(sim, self, message->agent, message->clusters[i].cluster);
         event.parallel = message->clusters[i].parallel;
         coordinator_step(self, &event);
     }
@@ -70,7 +111,8 @@ static void claim_free(sim_t *sim, coordinator_t *self, uint32_t agent) {
     for (uint32_t i = 0; i < session->cluster_count; i++) {
         agent_key_t holder;
         if (!session->clusters[i].writable ||
-            engine_holder(self->engine, session->clusters[i].cluster + 1, &holder)) {
+            engine_holder(self->engine, session->clusters[i].cluster + 1, &holder) ||
+            yields(sim, self, agent, session->clusters[i].cluster)) {
             continue;
         }
         event_t event = coordinator_event(sim, self, EVENT_SEEN);
@@ -153,6 +195,7 @@ void coordinator_settle_agent(sim_t *sim, coordinator_t *self, uint32_t agent) {
         event.fresh = session->in_hand;
         event.fresh_count = session->in_hand_count;
         event.forgetful = session->forgetful;
+        event.held = session->suspended ? coordinator_held(sim, self, agent) : (held_t){0};
         coordinator_step(self, &event);
     }
     free(session->in_hand);
@@ -170,7 +213,8 @@ static void take_hello(sim_t *sim, coordinator_t *self, const message_t *message
     catalog_agent_t *row = disk_change(&self->catalog, CATALOG_AGENTS, message->agent);
     bool forgetful = row->known && !ident_equal(&row->state, &message->state);
     if (!row->known || !ident_equal(&row->state, &message->state)) {
-        *row = (catalog_agent_t){.known = true, .state = message->state};
+        *row = (catalog_agent_t){
+            .known = true, .state = message->state, .suspended = forgetful || row->suspended};
     }
     agent_session_t *session = &self->sessions[message->agent];
     bool was_settled = session->settled;
@@ -184,6 +228,7 @@ static void take_hello(sim_t *sim, coordinator_t *self, const message_t *message
     session->progress_us = sim->now_us;
     session->capacity = 0;
     session->settled = false;
+    session->suspended = row->suspended;
     session->forgetful = forgetful || (session->forgetful && !was_settled);
     session->cluster_count = 0;
     take_in_hand(sim, self, message);
@@ -228,6 +273,7 @@ static void take_beat(sim_t *sim, coordinator_t *self, const message_t *message)
     event_t alive = coordinator_event(sim, self, EVENT_ALIVE);
     alive.agent = agent_key_of(message->agent);
     coordinator_step(self, &alive);
+    give_back(sim, self, message->agent);
     claim_free(sim, self, message->agent);
     session->capacity = message->room + message->in_hand;
     session->in_hand_said = message->in_hand;

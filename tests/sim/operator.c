@@ -64,12 +64,24 @@ static void settle(sim_t *sim, coordinator_t *self) {
     coordinator_settle(sim, self);
 }
 
+/* Agents that lost their state, once somebody has looked: as many of them as the odds say. */
+static void resume_agents(sim_t *sim, coordinator_t *self, uint32_t how, uint32_t odds) {
+    chance_t chance = {.state = how};
+    for (uint32_t i = 0; i < sim->options.agents; i++) {
+        const catalog_agent_t *row = disk_row(&self->catalog, CATALOG_AGENTS, i);
+        if (row->suspended && chance_below(&chance, odds) == 0) {
+            orders_resume_agent(sim, self, i);
+        }
+    }
+}
+
 void operator_order(sim_t *sim, uint32_t how) {
     chance_t chance = {.state = how};
     coordinator_t *self = any_up(sim, chance_u32(&chance));
     if (self == NULL) {
         return;
     }
+    resume_agents(sim, self, how, 3);
     rollout_t *rollout = draw_rollout(&chance, self);
     uint32_t what = chance_below(&chance, 20);
     if (what < 6 || rollout == NULL) {
@@ -122,6 +134,7 @@ void operator_calm(sim_t *sim) {
     if (sim->held || catalog_meta(self)->held) {
         orders_hold(sim, self, false);
     }
+    resume_agents(sim, self, 1, 1);
     size_t count = engine_rollout_count(self->engine);
     for (size_t i = 0; i < count && i < engine_rollout_count(self->engine); i++) {
         calm_one(sim, self, engine_rollout_at(self->engine, i));

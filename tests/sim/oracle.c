@@ -362,8 +362,21 @@ static void judge_attempt(sim_t *sim, const job_item_t *job) {
     *entry = (attempt_book_t){.attempt = job->attempt, .job = job->job};
 }
 
-void oracle_sends(sim_t *sim, const job_item_t *job) {
+/* An agent that lost its state moves nobody forward until a person has looked. */
+static void judge_suspended(sim_t *sim, uint32_t coordinator, uint32_t agent,
+                            const job_item_t *job) {
+    const coordinator_t *self = &sim->coordinators[coordinator];
+    const catalog_agent_t *row = disk_row(&self->catalog, CATALOG_AGENTS, agent);
+    bool forward = job->kind == JOB_KIND_FORWARD || job->kind == JOB_KIND_BASELINE;
+    if (row->suspended && forward) {
+        sim_fail(sim, 5, "tenant %u: agent %u is suspended, and attempt %08x goes to it",
+                 job->tenant, agent, sim_short(&job->attempt));
+    }
+}
+
+void oracle_sends(sim_t *sim, uint32_t coordinator, uint32_t agent, const job_item_t *job) {
     judge_attempt(sim, job);
+    judge_suspended(sim, coordinator, agent, job);
 }
 
 /* ---- 7: one at a time, and none that is stale ---- */

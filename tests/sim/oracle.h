@@ -35,9 +35,9 @@ void oracle_journals(sim_t *sim, uint32_t agent);
 void oracle_signed(sim_t *sim, uint32_t order);
 /* An attempt begins at its agent: what it may do was judged. */
 void oracle_begins(sim_t *sim, uint32_t agent, const job_item_t *job);
-/* A coordinator gives a tenant's job out anew, and sends it, or sends it again. */
+/* A coordinator gives a tenant's job out anew, and sends it to an agent, or sends it again. */
 void oracle_gives(sim_t *sim, uint32_t coordinator, const ident_t *rollout, const ident_t *job);
-void oracle_sends(sim_t *sim, const job_item_t *job);
+void oracle_sends(sim_t *sim, uint32_t coordinator, uint32_t agent, const job_item_t *job);
 /* An attempt ended well at its agent. */
 void oracle_ends(sim_t *sim, uint32_t agent, const job_item_t *job, job_outcome_t outcome);
 /* A report's acknowledgement reached its agent. */

@@ -265,6 +265,33 @@ static void test_turned_down(void **state) {
     fake_stop(&fake);
 }
 
+/* One that lost its state: what resuming means is shown, and an answer is wanted. */
+static void test_resume(void **state) {
+    const fake_reply_t replies[] = {
+        {.verb = "agents.list",
+         .document = "{\"agents\":[{\"name\":\"db6\",\"problem\":\"not connected\"},"
+                     "{\"name\":\"db7\",\"problem\":\"agent 'db7' is suspended since noon\"}]}"},
+        {.verb = "agents.resume", .document = "{\"name\":\"db7\",\"state\":\"resumed\"}"}};
+    fake_t *fake = fake_start(&(fake_options_t){0}, replies, 2);
+    (void)state;
+    fake_run_t run = RUN(fake, "agents", "resume", "db7");
+    assert_int_equal(run.err.code, ERROR_USAGE); /* why is wanted */
+    fake_run_free(&run);
+    run = RUN(fake, "agents", "resume", "db7", "-m", "new disk");
+    assert_int_equal(run.err.code, ERROR_CONFIRMATION);
+    has(run.out, "agent 'db7' is suspended since noon\n");
+    has(run.out, "settled from the tenants' ledgers");
+    assert_null(strstr(run.out, "not connected"));
+    assert_null(strstr(fake_asked(fake), "agents.resume"));
+    fake_run_free(&run);
+    run = RUN(fake, "agents", "resume", "db7", "-m", "new disk", "-y");
+    assert_int_equal(run.exit_code, 0);
+    has(run.errors, "db7 is resumed");
+    has(fake_asked(fake), "agents.resume {\"name\":\"db7\",\"reason\":\"new disk\"}\n");
+    fake_run_free(&run);
+    fake_stop(&fake);
+}
+
 /* Two administrators take an agent out: the first one's file is signed by the second. A file about
  * another host is not signed. */
 static void test_revoke_together(void **state) {
@@ -440,7 +467,7 @@ int main(void) {
         cmocka_unit_test(test_accept_together), cmocka_unit_test(test_accept_file),
         cmocka_unit_test(test_turned_down),     cmocka_unit_test(test_invite),
         cmocka_unit_test(test_revoke_together), cmocka_unit_test(test_accept_renewed),
-        cmocka_unit_test(test_trust),
+        cmocka_unit_test(test_trust),           cmocka_unit_test(test_resume),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -206,6 +206,43 @@ static void test_back_while_stopping(void **state) {
     stage_close(&stage);
 }
 
+/* Back without its state, while nothing forward goes to it: what it lost is unknown, and perhaps
+ * touched, whatever was known of it; it is sent again once it may have it. */
+static void test_back_and_kept_back(void **state) {
+    (void)state;
+    static const char *const everything[] = {""};
+    stage_t stage;
+    stage_open(&stage);
+    rollout_t *rollout = stage_start(&stage, &(rollout_plan_t){.number = 1, .waves = {{2}}});
+    rollout_t *back =
+        stage_start(&stage, &(rollout_plan_t){.number = 2, .kind = KIND_UNDO, .waves = {{1}}});
+    (void)stage_room(&stage, 1, 3);
+    event_t event = {.kind = EVENT_IN_HAND,
+                     .agent = stage_agent(1),
+                     .forgetful = true,
+                     .held = {.applications = everything, .count = 1}};
+    stage_step(&stage, &event);
+    assert_int_equal(stage_count(&stage, EFFECT_SEND_JOB), 1); /* the one that is taken back */
+    assert_task(back, 0, TASK_DISPATCHED);
+    for (uint32_t i = 0; i < 2; i++) {
+        assert_task(rollout, i, TASK_UNKNOWN);
+        assert_true(rollout->tasks[i].touched);
+    }
+    rollout->tasks[0].touched = false; /* as from a coordinator that did not see it leave */
+    stage_step(&stage, &event);
+    assert_true(rollout->tasks[0].touched);
+    assert_true(stage_count(&stage, EFFECT_SAVE_TASK) >= 2);
+    stage_in_hand(&stage, 1, rollout, (task_range_t){.count = 0});
+    assert_int_equal(stage_count(&stage, EFFECT_SEND_JOB), 3);
+    assert_task(rollout, 0, TASK_DISPATCHED);
+    stage_ask(&stage, EVENT_STOP, rollout);
+    event.forgetful = false;
+    stage_step(&stage, &event);
+    assert_task(rollout, 0, TASK_OUTSTANDING);
+    assert_rollout(rollout, ROLLOUT_STOPPED);
+    stage_close(&stage);
+}
+
 /* The rollout ended without them: an agent that never heard of it is told when it is back. */
 static void test_back_after_a_stop(void **state) {
     (void)state;
@@ -504,6 +541,7 @@ case_list_t cases_task(void) {
         cmocka_unit_test(test_outstanding_then_evidence),
         cmocka_unit_test(test_silent_then_back),
         cmocka_unit_test(test_back_while_stopping),
+        cmocka_unit_test(test_back_and_kept_back),
         cmocka_unit_test(test_back_after_a_stop),
         cmocka_unit_test(test_out_of_reach),
         cmocka_unit_test(test_never_seen),

@@ -6,6 +6,7 @@
 #include "coordinator/store/store_agent.h"
 #include "coordinator/store/store_audit.h"
 #include "coordinator/store/store_bundle.h"
+#include "coordinator/store/store_trust.h"
 
 enum { ROOM = 256 };
 
@@ -34,6 +35,29 @@ static void enroll(world_t *w) {
     OK(w, store_agent_hello(w->store, &agent, &hello, &w->err));
     OK(w, store_cluster_put(w->store, &clusters[0], &w->err));
     OK(w, store_cluster_put(w->store, &clusters[1], &w->err));
+    commit(w);
+}
+
+void world_card(world_t *w, uint32_t n, const char *name) {
+    enrolment_row_t row = {.name = name,
+                           .state = ENROLMENT_ACCEPTED,
+                           .curve = key_of(n),
+                           .serial = 1,
+                           .reason = "",
+                           .asked_us = 1,
+                           .decided_us = 1};
+    memcpy(row.sign.bytes, row.curve.bytes, sizeof row.sign.bytes);
+    begin(w);
+    OK(w, store_enrolment_put(w->store, &row, &w->err));
+    commit(w);
+}
+
+void world_suspend(world_t *w, int64_t since_us) {
+    const agent_key_t key = key_of(1);
+    const agent_standing_t standing = {
+        .status = AGENT_SUSPENDED, .since_us = since_us, .why = "lost its state"};
+    begin(w);
+    OK(w, store_agent_set_status(w->store, &key, &standing, &w->err));
     commit(w);
 }
 
@@ -295,7 +319,8 @@ static void put_question(world_t *w, const char *verb, const char *given) {
                                    .payload_size = strlen(arguments),
                                    .signature = "bb",
                                    .now_us = w->now_us++,
-                                   .boot_us = w->now_us};
+                                   .boot_us = w->now_us,
+                                   .presence = w->presence};
     forget_answer(w);
     begin(w);
     OK(w, service_answer(w->service, &question, &w->answer, &w->effects, &w->err));

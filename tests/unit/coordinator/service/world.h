@@ -29,10 +29,11 @@ typedef struct world {
     engine_t *engine;
     service_t *service;
     keeper_t *keeper;
-    who_t asker;           /* who signs the questions, and the drafts of starts; ADA */
-    bool by_hand;          /* starts are asked as they are: nobody drafts and signs for them */
-    bool tickets_wait;     /* a later wave opens by an approval only */
-    uint32_t ticket_asked; /* so often */
+    who_t asker;  /* who signs the questions, and the drafts of starts; ADA */
+    bool by_hand; /* starts are asked as they are: nobody drafts and signs for them */
+    const service_presence_t *presence; /* who is connected, and what was found; NULL: not known */
+    bool tickets_wait;                  /* a later wave opens by an approval only */
+    uint32_t ticket_asked;              /* so often */
     effects_t effects;
     int64_t now_us;
     uint32_t orders; /* given out so far */
@@ -61,6 +62,12 @@ int world_tear_down(void **state);
 
 #define WORLD_TEST(function)                                                                       \
     cmocka_unit_test_setup_teardown(function, world_set_up, world_tear_down)
+
+/* The agent key_of(n) has a card. */
+void world_card(world_t *w, uint32_t n, const char *name);
+
+/* The agent key_of(1), host1, lost its state at that time, as the hub would write it. */
+void world_suspend(world_t *w, int64_t since_us);
 
 /* Push a bundle of a folder; its digest. */
 digest_t world_push(world_t *w, const char *folder, const char *application);

@@ -29,7 +29,9 @@ static void hello_round_trip(void **state) {
     OK(f, store_agent_set_acknowledged(f->store, &agent.key, 9, &f->err));
     OK(f, store_agent_set_acknowledged(f->store, &agent.key, 5, &f->err)); /* never back */
     OK(f, store_agent_touch(f->store, &agent.key, 200, &f->err));
-    OK(f, store_agent_set_status(f->store, &agent.key, AGENT_SUSPENDED, &f->err));
+    const agent_standing_t standing = {
+        .status = AGENT_SUSPENDED, .since_us = 150, .why = "lost its state"};
+    OK(f, store_agent_set_status(f->store, &agent.key, &standing, &f->err));
     agent_row_t read = get(f, 1, &arena);
     assert_string_equal(read.name, "a");
     assert_string_equal(read.software, "0.1.0");
@@ -37,6 +39,8 @@ static void hello_round_trip(void **state) {
     assert_true(ident_equal(&read.state, &agent.state));
     assert_int_equal(read.acknowledged, 9);
     assert_int_equal(read.status, AGENT_SUSPENDED);
+    assert_int_equal(read.suspended_us, 150);
+    assert_string_equal(read.suspended_why, "lost its state");
     assert_int_equal(read.first_seen_us, 100);
     assert_int_equal(read.last_seen_us, 200);
 
