@@ -223,8 +223,7 @@ static void list_leases(hub_t *self, const session_t *session, lease_list_t *ret
         Drover__Lease *lease = &ret_list->items[i];
         drover__lease__init(lease);
         lease->system_identifier = session->clusters[i].system_identifier;
-        lease->valid_ms =
-            left_us > margin_us ? (left_us + passed_us - margin_us) / US_PER_MS : 0;
+        lease->valid_ms = left_us > margin_us ? (left_us + passed_us - margin_us) / US_PER_MS : 0;
         ret_list->pointers[i] = lease;
     }
 }

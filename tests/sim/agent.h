@@ -27,6 +27,7 @@ typedef struct journal_meta {
     uint64_t next; /* report number */
     bool held;
     uint32_t holds;
+    uint32_t trust;
 } journal_meta_t;
 
 typedef struct journal_job {

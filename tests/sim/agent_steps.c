@@ -219,8 +219,10 @@ void agent_child(sim_t *sim, agent_t *agent, uint64_t id) {
     uint32_t point = run->point;
     run->point = 0;
     if (!sim->calm && chance_permille(&sim->weather, 20)) {
+        static const job_event_t ENDS[] = {JOB_EVENT_TRANSIENT, JOB_EVENT_LOCKED, JOB_EVENT_FAILED,
+                                           JOB_EVENT_REFUSED};
         run->error = ERROR_BACKUP_FAILED;
-        step_over(run, JOB_EVENT_TRANSIENT);
+        step_over(run, ENDS[chance_below(&sim->weather, 4)]);
         return;
     }
     sim->server->points[point - 1].whole = true;

@@ -60,6 +60,7 @@ void agent_report(sim_t *sim, agent_t *agent, const run_t *run, const agent_told
         .order = run->what.order,
         .wave = run->wave,
         .good = told->final && run->main ? result_of(told->outcome) : 0,
+        .key = sim->key_from[agent->number],
         .error = told->error,
         .point = told->point,
         .finished_us = agent_wall(sim, agent),
@@ -304,6 +305,12 @@ static void on_welcome(sim_t *sim, agent_t *agent, const message_t *message) {
 
 static void on_trust(sim_t *sim, agent_t *agent, const message_t *message) {
     (void)sim;
+    if (message->trust > agent_meta(agent)->trust) {
+        journal_meta_t *meta = disk_change(&agent->journal, JOURNAL_META, 0);
+        meta->trust = message->trust;
+        agent->opened_count = 0; /* tickets are verified again */
+        agent->must_commit = true;
+    }
     if (message->holds > agent_meta(agent)->holds) {
         journal_meta_t *meta = disk_change(&agent->journal, JOURNAL_META, 0);
         meta->holds = message->holds;

@@ -35,6 +35,12 @@ bool agent_stands(sim_t *sim, agent_t *agent, run_t *run) {
 
 /* ---- waves ---- */
 
+/* A ticket that would open its wave, had no key been taken out: the coordinator makes another. */
+static bool has_lapsed(const sim_t *sim, const agent_t *agent, const run_t *run) {
+    return run->what.ticket != 0 &&
+           sim_ticket_opens(sim, &sim->tickets[run->what.ticket - 1], agent_wall(sim, agent), 0);
+}
+
 static bool wave_is_open(sim_t *sim, agent_t *agent, const run_t *run, const leaf_t *leaf) {
     uint32_t name = run->what.order * SIM_WAVES + leaf->wave;
     for (uint32_t i = 0; i < agent->opened_count; i++) {
@@ -50,7 +56,7 @@ static bool wave_is_open(sim_t *sim, agent_t *agent, const run_t *run, const lea
     }
     const ticket_t *ticket = &sim->tickets[run->what.ticket - 1];
     if (ticket->order != run->what.order || ticket->wave != leaf->wave ||
-        !sim_ticket_opens(sim, ticket, agent_wall(sim, agent))) {
+        !sim_ticket_opens(sim, ticket, agent_wall(sim, agent), agent_meta(agent)->trust)) {
         return false;
     }
     uint32_t place = agent->opened_count < 64 ? agent->opened_count++ : name % 64;
@@ -118,7 +124,8 @@ bool agent_judge(sim_t *sim, agent_t *agent, run_t *run) {
     }
     bool waits = leaf->wave > 0 && !own_undo && run->what.kind != JOB_KIND_LOOK;
     if (waits && !wave_is_open(sim, agent, run, leaf)) {
-        return refuse(run, ERROR_TICKET_ORDER, false);
+        bool lapsed = has_lapsed(sim, agent, run);
+        return refuse(run, lapsed ? ERROR_CARD_REVOKED : ERROR_TICKET_ORDER, lapsed);
     }
     if (!agent_stands(sim, agent, run)) {
         return false;

@@ -39,6 +39,7 @@ typedef struct catalog_meta {
     token_t token;
     bool held;
     uint32_t holds;
+    uint32_t trust;
 } catalog_meta_t;
 
 typedef struct catalog_agent {
@@ -168,6 +169,7 @@ struct coordinator {
     bool settle_asked;
     bool evidence;
     int64_t ask_again_us;
+    int64_t judge_due_us; /* open waves' tickets are verified again */
     ident_t unrevertable;
     uint32_t counter; /* of a planted bug */
     message_t *outbox[COORDINATOR_OUTBOX];
@@ -277,6 +279,10 @@ bool orders_retry(sim_t *sim, coordinator_t *self, rollout_t *rollout, bool one)
 void orders_hold(sim_t *sim, coordinator_t *self, bool hold);
 /* Let an agent go on that lost its state. */
 void orders_resume_agent(sim_t *sim, coordinator_t *self, uint32_t agent);
+/* The newest trust file comes to this coordinator. */
+void orders_trust(sim_t *sim, coordinator_t *self);
+/* What only a person can decide of a task in doubt; as verbs_resolve.c. */
+bool orders_rule(sim_t *sim, coordinator_t *self, rollout_t *rollout, const task_t *task);
 /* EFFECT_ROLL_BACK's answer: 0 it is under way or there was nothing to do, else why not. */
 error_code_t orders_revert(sim_t *sim, coordinator_t *self, rollout_t *rollout, uint32_t wave);
 

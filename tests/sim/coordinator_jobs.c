@@ -11,6 +11,7 @@
 enum { FRESH = 32 };
 
 #define ASK_AGAIN_US SIM_S
+#define JUDGE_AGAIN_US (60 * SIM_S)
 
 /* ---- jobs ---- */
 
@@ -214,7 +215,7 @@ static uint32_t make_ticket(sim_t *sim, coordinator_t *self, uint32_t order, uin
         }
         ticket.statements[ticket.count++] = *row;
     }
-    if (!sim_ticket_opens(sim, &ticket, coordinator_wall(sim, self)) &&
+    if (!sim_ticket_opens(sim, &ticket, coordinator_wall(sim, self), catalog_meta(self)->trust) &&
         !sim_has(sim, BUG_STALE_EVIDENCE)) {
         free(ticket.statements);
         return 0;
@@ -246,7 +247,50 @@ void tickets_ask(sim_t *sim, coordinator_t *self, const effect_t *effect) {
     self->offer_all = true;
 }
 
+/* What opened a wave may open it no longer: a key was taken out. */
+static void judge_open(sim_t *sim, coordinator_t *self, const rollout_t *rollout, uint32_t number) {
+    uint32_t wave = order_wave(sim, rollout, number);
+    if (!rollout->ticketed || rollout->waves[number].state != WAVE_OPEN || wave == UINT32_MAX ||
+        wave == 0 || sim_has(sim, BUG_STALE_EVIDENCE)) {
+        return;
+    }
+    uint32_t ticket = ticket_of(self, catalog_paper(rollout), wave);
+    if (ticket != 0 && !sim_ticket_opens(sim, &sim->tickets[ticket - 1],
+                                         coordinator_wall(sim, self), catalog_meta(self)->trust)) {
+        event_t event = coordinator_event(sim, self, EVENT_LAPSED);
+        event.rollout = rollout->id;
+        event.wave = number;
+        coordinator_step(self, &event);
+    }
+}
+
+static void judge_all(sim_t *sim, coordinator_t *self) {
+    for (size_t i = 0; i < engine_rollout_count(self->engine); i++) {
+        const rollout_t *rollout = engine_rollout_at(self->engine, i);
+        for (uint32_t w = 0; w < rollout->wave_count; w++) {
+            judge_open(sim, self, rollout, w);
+        }
+    }
+    self->judge_due_us = coordinator_wall(sim, self) + JUDGE_AGAIN_US;
+}
+
+/* A retry or a resume opened waves within this transaction whose tickets are of another day. */
+static void judge_opened(sim_t *sim, coordinator_t *self) {
+    size_t count = self->effects.count;
+    for (size_t i = self->carried; i < count; i++) {
+        effect_t effect = self->effects.items[i];
+        if (effect.kind == EFFECT_SAVE_WAVE) {
+            judge_open(sim, self, effect.rollout, effect.wave);
+        }
+    }
+}
+
 void tickets_look(sim_t *sim, coordinator_t *self) {
+    if (self->ask_all || coordinator_wall(sim, self) >= self->judge_due_us) {
+        judge_all(sim, self);
+    } else {
+        judge_opened(sim, self);
+    }
     bool due = self->ask_again_us != 0 && coordinator_wall(sim, self) >= self->ask_again_us;
     if (!self->ask_all && !self->evidence && !due) {
         return;

@@ -5,6 +5,7 @@
  */
 #include "tests/sim/coordinator.h"
 
+#include "tests/sim/oracle.h"
 #include "tests/sim/server.h"
 
 #include <stdio.h>
@@ -511,6 +512,71 @@ bool orders_retry(sim_t *sim, coordinator_t *self, rollout_t *rollout, bool one)
     coordinator_step(self, &event);
     for (uint32_t w = 0; one && w < rollout->wave_count; w++) {
         rollout->waves[w].forgiven--;
+    }
+    self->offer_all = true;
+    return true;
+}
+
+void orders_trust(sim_t *sim, coordinator_t *self) {
+    catalog_meta_t *meta = disk_change(&self->catalog, CATALOG_META, 0);
+    meta->trust = sim->trust;
+    for (uint32_t i = 0; i < sim->options.agents; i++) {
+        if (self->sessions[i].online) {
+            coordinator_tell_trust(sim, self, i);
+        }
+    }
+    self->ask_all = true;
+}
+
+/* An agent that is connected can read the ledger: the cluster's holder, or who had the task. */
+static bool has_reader(const coordinator_t *self, const task_t *task) {
+    agent_key_t holder;
+    uint32_t had = agent_of_key(&task->agent);
+    return (engine_holder(self->engine, task->system_identifier, &holder) &&
+            self->sessions[agent_of_key(&holder)].online) ||
+           had == UINT32_MAX || self->sessions[had].online;
+}
+
+static bool is_at_work_in(const sim_t *sim, uint32_t tenant) {
+    for (uint32_t i = 0; i < sim->server->session_room; i++) {
+        if (sim->server->sessions[i].used && sim->server->sessions[i].database == tenant) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A person looks at the tenant's database by other means, and rules what it says, where nobody is
+ * at work in it. */
+bool orders_rule(sim_t *sim, coordinator_t *self, rollout_t *rollout, const task_t *task) {
+    uint32_t tenant = tenant_of(task);
+    const database_t *database = &sim->server->databases[tenant];
+    uint32_t own = rollout->waves[task->wave].target_position;
+    uint32_t target = own != 0 ? own : rollout->target_position;
+    bool doubted = task->state == TASK_UNKNOWN || task->state == TASK_OUTSTANDING;
+    if (!doubted || has_reader(self, task) || is_at_work_in(sim, tenant)) {
+        return false;
+    }
+    bool applied = rollout->kind == KIND_FORWARD && database->ledger.position >= target;
+    report_facts_t facts = {.job = task->job,
+                            .event = database->gone ? TASK_EVENT_RULED_GONE
+                                     : applied      ? TASK_EVENT_RULED_DONE
+                                                    : TASK_EVENT_RULED_NOT,
+                            .has_position = !database->gone,
+                            .position = applied ? target : task->from_position,
+                            .touched = applied || (task->touched && database->gone),
+                            .error_code = ERROR_OUTCOME_RULED,
+                            .error = "ruled",
+                            .notes = "ruled"};
+    sim_tell(sim, "a person rules tenant %u of rollout %08x: event %d", tenant,
+             sim_short(&rollout->id), (int)facts.event);
+    oracle_rules(sim, tenant);
+    event_t event = coordinator_event(sim, self, EVENT_RULE);
+    event.report = &facts;
+    coordinator_step(self, &event);
+    if (database->gone) {
+        catalog_tenant_t *row = disk_change(&self->catalog, CATALOG_TENANTS, tenant);
+        row->gone = true;
     }
     self->offer_all = true;
     return true;

@@ -80,6 +80,7 @@ void coordinator_tell_trust(sim_t *sim, coordinator_t *self, uint32_t agent) {
     message_t *message = coordinator_message(sim, self, agent, MESSAGE_TRUST, 0, 0);
     message->holds = catalog_meta(self)->holds;
     message->held = catalog_meta(self)->held;
+    message->trust = catalog_meta(self)->trust;
     coordinator_say(self, message, 0);
 }
 
@@ -352,6 +353,7 @@ static void tell_engine(sim_t *sim, coordinator_t *self, uint32_t agent, const r
                             .step = (uint32_t)report->step,
                             .has_position = report->has_state,
                             .position = report->position,
+                            .unspent = report->error == ERROR_CARD_REVOKED,
                             .error_code = report->error};
     bool moved = report->has_state && report->position != task->from_position;
     facts.touched = moved || report->outcome == JOB_OUTCOME_UNKNOWN ||
@@ -435,6 +437,7 @@ static void take_result(coordinator_t *self, uint32_t agent, const report_t *rep
                                  .agent = agent,
                                  .tenant = report->tenant,
                                  .good = report->good == 2,
+                                 .key = report->key,
                                  .issued_us = report->finished_us};
         (void)disk_append(&self->catalog, CATALOG_RESULTS, &statement);
         self->evidence = true;

@@ -68,6 +68,8 @@ void faults_stop(sim_t *sim);
 /* operator.c: one order drawn at random; and what an operator does once the faults have stopped. */
 void operator_order(sim_t *sim, uint32_t how);
 void operator_calm(sim_t *sim);
+/* Beside the orders: a key is taken out, an outcome that nobody can read is ruled on. */
+void operator_decide(sim_t *sim);
 /* Everything has come to an end or to a named blocker. ret_why names what has not. */
 bool operator_at_rest(sim_t *sim, char *ret_why, size_t size);
 

@@ -75,6 +75,37 @@ static void resume_agents(sim_t *sim, coordinator_t *self, uint32_t how, uint32_
     }
 }
 
+/* A person takes the key of an agent out, once in some seeds; its words count no more. */
+static void take_key(sim_t *sim, coordinator_t *self, chance_t *chance) {
+    uint32_t agent = chance_below(chance, sim->options.agents);
+    if (sim->trust == 0 && chance_below(chance, 40) == 0) {
+        (void)sim_revoke(sim, agent);
+        orders_trust(sim, self);
+    }
+}
+
+/* What nobody can read, a person decides. */
+static void rule(sim_t *sim, coordinator_t *self, chance_t *chance) {
+    rollout_t *rollout = draw_rollout(chance, self);
+    if (rollout == NULL || chance_below(chance, 4) != 0) {
+        return;
+    }
+    for (uint32_t i = 0; i < rollout->task_count; i++) {
+        if (orders_rule(sim, self, rollout, &rollout->tasks[i])) {
+            return;
+        }
+    }
+}
+
+void operator_decide(sim_t *sim) {
+    coordinator_t *self = any_up(sim, chance_u32(&sim->probes));
+    if (self != NULL && !sim->options.big) {
+        take_key(sim, self, &sim->probes);
+        rule(sim, self, &sim->probes);
+        settle(sim, self);
+    }
+}
+
 void operator_order(sim_t *sim, uint32_t how) {
     chance_t chance = {.state = how};
     coordinator_t *self = any_up(sim, chance_u32(&chance));
@@ -135,6 +166,9 @@ void operator_calm(sim_t *sim) {
         orders_hold(sim, self, false);
     }
     resume_agents(sim, self, 1, 1);
+    if (catalog_meta(self)->trust < sim->trust) {
+        orders_trust(sim, self);
+    }
     size_t count = engine_rollout_count(self->engine);
     for (size_t i = 0; i < count && i < engine_rollout_count(self->engine); i++) {
         calm_one(sim, self, engine_rollout_at(self->engine, i));

@@ -106,8 +106,10 @@ static void enter(book_t *book, const commit_t *commit) {
 void oracle_refold(sim_t *sim, uint32_t tenant) {
     book_t *book = &sim->oracle->books[tenant];
     const ledger_t *ledger = &sim->server->databases[tenant].ledger;
-    book_t fresh = {
-        .excused = book->excused, .times_back = book->times_back, .generations = book->generations};
+    book_t fresh = {.excused = book->excused,
+                    .ruled = book->ruled,
+                    .times_back = book->times_back,
+                    .generations = book->generations};
     for (uint32_t i = 0; i < ledger->count; i++) {
         enter(&fresh, &ledger->commits[i]);
     }
@@ -502,6 +504,10 @@ void oracle_fails_over(sim_t *sim, uint32_t tenant) {
 
 void oracle_excuses(sim_t *sim, uint32_t tenant) {
     sim->oracle->books[tenant].excused = true;
+}
+
+void oracle_rules(sim_t *sim, uint32_t tenant) {
+    sim->oracle->books[tenant].ruled = true;
 }
 
 void oracle_state_lost(sim_t *sim, uint32_t agent) {

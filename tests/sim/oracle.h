@@ -44,6 +44,8 @@ void oracle_ends(sim_t *sim, uint32_t agent, const job_item_t *job, job_outcome_
 void oracle_acknowledges(sim_t *sim, uint32_t coordinator, uint32_t agent, uint64_t number);
 /* A fault that the promises except. */
 void oracle_excuses(sim_t *sim, uint32_t tenant);
+/* A person ruled what became of it: no rollback and no task answers for that any more. */
+void oracle_rules(sim_t *sim, uint32_t tenant);
 void oracle_state_lost(sim_t *sim, uint32_t agent);
 void oracle_catalog_back(sim_t *sim, uint32_t coordinator);
 

@@ -7,6 +7,7 @@
 /* Of one tenant, reckoned from what was committed in its database. */
 typedef struct book {
     bool excused; /* it was dropped */
+    bool ruled;   /* a person ruled what became of it */
     uint32_t times_back;
     uint32_t generation;
     uint32_t generations; /* the highest ever */

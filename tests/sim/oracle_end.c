@@ -48,7 +48,8 @@ static void judge_rollback(sim_t *sim, const coordinator_t *self, const catalog_
         const catalog_task_t *task = task_of(self, row, tenant);
         bool says_back =
             task == NULL || task->state == TASK_SUCCEEDED || task->state == TASK_NOT_NEEDED;
-        bool excused = sim->oracle->books[tenant].excused || sim->oracle->books[tenant].times_back;
+        const book_t *book = &sim->oracle->books[tenant];
+        bool excused = book->excused || book->ruled || book->times_back > 0;
         if (says_back && !excused && stands_applied(sim, tenant, order)) {
             sim_fail(
                 sim, 8,
@@ -123,7 +124,7 @@ static void judge_task(sim_t *sim, const catalog_rollout_t *row, const catalog_t
     const paper_t *paper = sim_paper(sim, row->order);
     const book_t *book = &sim->oracle->books[task->tenant];
     if (row->kind != KIND_FORWARD || paper == NULL || paper->leaf_of[task->tenant] == 0 ||
-        book->excused || book->times_back > 0 ||
+        book->excused || book->ruled || book->times_back > 0 ||
         (task->agent < sim->options.agents && sim->oracle->agents[task->agent].losses > 0)) {
         return; /* what was lost with an agent's state is excepted */
     }

@@ -58,13 +58,15 @@ static rollout_t *copy_of(const rollout_t *from) {
 }
 
 /* As it was before it was started. */
-static void begin_anew(rollout_t *copy) {
+static void begin_anew(chance_t *chance, rollout_t *copy) {
+    int64_t soak_us = chance_below(chance, 2) == 0 ? 20 * SIM_S : 0;
     copy->state = ROLLOUT_PLANNED;
     copy->current_wave = 0;
     copy->started_us = copy->finished_us = 0;
     for (uint32_t w = 0; w < copy->wave_count; w++) {
         copy->waves[w].state = WAVE_PENDING;
         copy->waves[w].forgiven = 0;
+        copy->waves[w].soak_for_us = soak_us;
         copy->waves[w].opened_us = copy->waves[w].finished_us = 0;
     }
     for (uint32_t i = 0; i < copy->task_count; i++) {
@@ -179,6 +181,25 @@ static void report(probe_t *probe) {
         chance_below(chance, 8) != 0 ? task->agent : agent_key_of(chance_below(chance, FRESH));
     event.report = &facts;
     give(probe, &event);
+}
+
+/* A try in a wave that soaks: the catalog had forgotten it, and it ends as nobody thought. */
+static void find_in_soak(probe_t *probe) {
+    const rollout_t *rollout = probe->rollout;
+    for (uint32_t i = 0; i < rollout->task_count; i++) {
+        const task_t *task = &rollout->tasks[i];
+        if (rollout->waves[task->wave].state == WAVE_SOAKING && (THERE & IN(task->state)) == 0) {
+            report_facts_t facts = {.job = task->job,
+                                    .attempt = chance_ident(probe->chance),
+                                    .event = TASK_EVENT_FAILED,
+                                    .found = true};
+            event_t event = event_of(probe, EVENT_REPORT);
+            event.agent = task->agent;
+            event.report = &facts;
+            give(probe, &event);
+            return;
+        }
+    }
 }
 
 static void ruling(probe_t *probe) {
@@ -330,9 +351,9 @@ static void pass_over(probe_t *probe) {
 typedef void poke_fn(probe_t *probe);
 
 static void live(probe_t *probe) {
-    static poke_fn *const POKES[] = {order,       ticket,      report,     report,
-                                     report,      ruling,      agent_says, agent_says,
-                                     time_passes, out_of_turn, order,      pass_over};
+    static poke_fn *const POKES[] = {order,  ticket,     report,      report,      report,
+                                     ruling, agent_says, agent_says,  time_passes, out_of_turn,
+                                     order,  pass_over,  find_in_soak};
     uint32_t steps = 1 + chance_below(probe->chance, STEPS_MOST);
     for (uint32_t i = 0; i < steps && !probe->sim->over; i++) {
         POKES[chance_below(probe->chance, sizeof POKES / sizeof POKES[0])](probe);
@@ -353,7 +374,7 @@ void probe_rollout(sim_t *sim, coordinator_t *self) {
     }
     rollout_t *copy = copy_of(from);
     if (chance_below(probe.chance, 3) == 0) {
-        begin_anew(copy);
+        begin_anew(probe.chance, copy);
     }
     probe.engine = engine_new(&options);
     INVARIANT(probe.engine != NULL);

@@ -155,11 +155,19 @@ typedef struct words {
     uint32_t *next;
 } words_t;
 
-static words_t read_words(const sim_t *sim, const ticket_t *ticket) {
+/* Whether who judges by this trust still counts the word: its key was not taken out since. */
+static bool counts(const sim_t *sim, const statement_t *said, uint32_t trust) {
+    return said->key == sim->key_from[said->agent] || sim->key_from[said->agent] > trust;
+}
+
+static words_t read_words(const sim_t *sim, const ticket_t *ticket, uint32_t trust) {
     words_t words = {.first = calloc(sim->options.tenants + 1, sizeof *words.first),
                      .next = calloc(ticket->count + 1, sizeof *words.next)};
     INVARIANT(words.first != NULL && words.next != NULL);
     for (uint32_t i = 0; i < ticket->count; i++) {
+        if (!counts(sim, &ticket->statements[i], trust)) {
+            continue;
+        }
         uint32_t *first = &words.first[ticket->statements[i].tenant];
         words.next[i] = *first;
         *first = i + 1;
@@ -187,7 +195,7 @@ static bool is_well(const paper_wave_t *wave, const ticket_t *ticket, const word
     return words->first[tenant] != 0 ? well && !failed : wave->silence_passes;
 }
 
-bool sim_ticket_opens(const sim_t *sim, const ticket_t *ticket, int64_t now_us) {
+bool sim_ticket_opens(const sim_t *sim, const ticket_t *ticket, int64_t now_us, uint32_t trust) {
     const paper_t *paper = sim_paper(sim, ticket->order);
     if (ticket->wave == 0 || ticket->wave >= paper->wave_count) {
         return false;
@@ -201,7 +209,7 @@ bool sim_ticket_opens(const sim_t *sim, const ticket_t *ticket, int64_t now_us) 
     const paper_wave_t *wave = &paper->waves[ticket->wave - 1];
     int64_t newest_us = paper->issued_us;
     uint32_t failures = 0;
-    words_t words = read_words(sim, ticket);
+    words_t words = read_words(sim, ticket, trust);
     for (uint32_t i = 0; i < paper->leaf_count; i++) {
         if (paper->leaves[i].wave == ticket->wave - 1) {
             failures += !is_well(wave, ticket, &words, paper->leaves[i].tenant, &newest_us);
@@ -210,6 +218,12 @@ bool sim_ticket_opens(const sim_t *sim, const ticket_t *ticket, int64_t now_us) 
     free(words.first);
     free(words.next);
     return failures <= wave->budget && newest_us + wave->soak_us <= now_us + SIM_SKEW_US;
+}
+
+uint32_t sim_revoke(sim_t *sim, uint32_t agent) {
+    sim_tell(sim, "the key of agent %u is taken out, and it has another one", agent);
+    sim->key_from[agent] = ++sim->trust;
+    return sim->trust;
 }
 
 /* ---- the world ---- */
@@ -255,6 +269,8 @@ static void make(sim_t *sim, const sim_options_t *options) {
     sim->chance.state = options->seed * UINT64_C(0x9E3779B97F4A7C15) + 1;
     sim->weather.state = options->seed * UINT64_C(0xD1B54A32D192ED03) + 7;
     sim->probes.state = options->seed * UINT64_C(0x8CB92BA72F3D8DD7) + 3;
+    sim->key_from = calloc(options->agents, sizeof *sim->key_from);
+    INVARIANT(sim->key_from != NULL);
     (void)server_new(sim);
     (void)agents_new(sim);
     make_clusters(sim);
@@ -291,6 +307,7 @@ static void unmake(sim_t *sim) {
         free(sim->tickets[i].statements);
     }
     free(sim->papers);
+    free(sim->key_from);
     free(sim->tickets);
 }
 
@@ -356,6 +373,7 @@ static void on_operator(sim_t *sim) {
         rested_us = 0;
     } else if (!sim->calm) {
         operator_order(sim, chance_u32(&sim->chance) | 1);
+        operator_decide(sim);
     } else if (sim->now_us - sim->faults->end_us < 12 * OPERATOR_US) {
         operator_calm(sim);
     } else if (!operator_at_rest(sim, why, sizeof why)) {

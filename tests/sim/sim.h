@@ -115,6 +115,7 @@ typedef struct statement {
     uint32_t agent;
     uint32_t tenant;
     uint32_t good; /* done, or there already */
+    uint32_t key;  /* the trust in which its agent's key stood then */
     int64_t issued_us;
 } statement_t;
 
@@ -131,8 +132,13 @@ const paper_t *sim_paper(const sim_t *sim, uint32_t order);
 uint32_t sim_sign(sim_t *sim, paper_t *paper);
 uint32_t sim_keep_ticket(sim_t *sim, const ticket_t *ticket);
 
-/* Whether a ticket opens its wave at this time; as common/trust/ticket.c judges. */
-bool sim_ticket_opens(const sim_t *sim, const ticket_t *ticket, int64_t now_us);
+/* Whether a ticket opens its wave at this time and by this trust; as common/trust/ticket.c judges.
+ */
+bool sim_ticket_opens(const sim_t *sim, const ticket_t *ticket, int64_t now_us, uint32_t trust);
+
+/* People take an agent's key out and enrol it anew: what it signed before counts no more wherever
+ * that trust is known. */
+uint32_t sim_revoke(sim_t *sim, uint32_t agent);
 
 /* ---- what travels ---- */
 
@@ -199,6 +205,7 @@ typedef struct report {
     uint32_t order; /* paper + 1 */
     uint32_t wave;  /* of the order */
     uint32_t good;  /* of a result: 1 failed, 2 well; 0: no result */
+    uint32_t key;   /* that signed it: see statement */
     error_code_t error;
     uint32_t point; /* recovery point taken, + 1 */
     int64_t finished_us;
@@ -234,6 +241,7 @@ typedef struct message {
     uint32_t room;
     uint32_t in_hand;
     uint32_t holds; /* of TRUST: how often the fleet was held or released */
+    uint32_t trust; /* of TRUST: its version */
     bool held;
     uint32_t cluster_count;
     cluster_seen_t clusters[SIM_AGENT_CLUSTERS];
@@ -286,6 +294,8 @@ struct sim {
     uint32_t ticket_room;
     bool held; /* the signed hold that stands */
     uint32_t holds;
+    uint32_t trust;     /* its version: how often a key was taken out */
+    uint32_t *key_from; /* by agent: the trust since which its key stands */
     message_t *in_hand[2048];
     uint32_t in_hand_count;
     char failure[512]; /* empty: none yet */
