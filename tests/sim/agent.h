@@ -135,6 +135,7 @@ struct agent {
     bool settling;
     bool must_commit;
     uint64_t acknowledged;
+    uint64_t acknowledged_seen; /* the highest ever, of this state; kept in its journal */
     uint64_t sent_report;
     int64_t tell_due_us;
     uint32_t ended_untold;

@@ -169,6 +169,7 @@ void agent_say_hello(sim_t *sim, agent_t *agent) {
     }
     message->number = agent_meta(agent)->next - 1;
     message->token = agent_meta(agent)->seen;
+    message->acknowledged_seen = agent->acknowledged_seen;
     message->holds = agent_meta(agent)->holds;
     message->said = next_number(sim, agent);
     fill_clusters(agent, message);
@@ -330,6 +331,9 @@ void agent_hear(sim_t *sim, agent_t *agent, const message_t *message) {
     case MESSAGE_ACK:
         if (message->number > agent->acknowledged) {
             agent->acknowledged = message->number;
+            agent->acknowledged_seen = agent->acknowledged_seen > message->number
+                                           ? agent->acknowledged_seen
+                                           : message->number;
             oracle_acknowledges(sim, message->coordinator, agent->number, message->number);
         }
         break;
@@ -540,6 +544,7 @@ void agent_lose_state(sim_t *sim, agent_t *agent) {
     agent_crash(sim, agent);
     oracle_state_lost(sim, agent->number);
     agent->journal.full = false;
+    agent->acknowledged_seen = 0;
     new_journal(sim, agent);
 }
 

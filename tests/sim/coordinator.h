@@ -103,7 +103,9 @@ typedef struct catalog_report {
     uint32_t agent;
     ident_t state;
     uint64_t number;
+    ident_t job;
     ident_t attempt;
+    int64_t finished_us;
     bool foreign;
 } catalog_report_t;
 
@@ -128,6 +130,7 @@ typedef struct agent_session {
     bool settled;
     bool forgetful; /* its state is another than before */
     bool suspended; /* so that it gets nothing forward until a person has looked */
+    bool refills;   /* it tells again what this catalog, which went back in time, lacks */
     bool offer;
     bool tell_leases;
     uint64_t connection;

@@ -226,6 +226,7 @@ static void take_hello(sim_t *sim, coordinator_t *self, const message_t *message
     session->last_report = message->number;
     session->said = message->said;
     session->said_us = sim->now_us;
+    session->refills = message->acknowledged_seen > row->acknowledged;
     session->progress_us = sim->now_us;
     session->capacity = 0;
     session->settled = false;
@@ -343,7 +344,8 @@ static bool step_changes(job_step_t step) {
            step == JOB_STEP_BASELINE;
 }
 
-static void tell_engine(sim_t *sim, coordinator_t *self, uint32_t agent, const report_t *report) {
+static void tell_engine(sim_t *sim, coordinator_t *self, uint32_t agent, const report_t *report,
+                        bool found) {
     const task_t *task = engine_task(self->engine, &report->job);
     const rollout_t *rollout = engine_rollout_of(self->engine, &report->job);
     char reference[16];
@@ -353,6 +355,7 @@ static void tell_engine(sim_t *sim, coordinator_t *self, uint32_t agent, const r
                             .step = (uint32_t)report->step,
                             .has_position = report->has_state,
                             .position = report->position,
+                            .found = found,
                             .unspent = report->error == ERROR_CARD_REVOKED,
                             .error_code = report->error};
     bool moved = report->has_state && report->position != task->from_position;
@@ -368,7 +371,8 @@ static void tell_engine(sim_t *sim, coordinator_t *self, uint32_t agent, const r
     coordinator_step(self, &event);
 }
 
-static void apply_report(sim_t *sim, coordinator_t *self, uint32_t agent, const report_t *report) {
+static void apply_report(sim_t *sim, coordinator_t *self, uint32_t agent, const report_t *report,
+                         bool found) {
     if (report->has_state) {
         int64_t now_us = coordinator_wall(sim, self);
         head_seen_t seen = {.tenant = report->tenant,
@@ -387,7 +391,33 @@ static void apply_report(sim_t *sim, coordinator_t *self, uint32_t agent, const 
         catalog_tenant_t *row = disk_change(&self->catalog, CATALOG_TENANTS, report->tenant);
         row->gone = true;
     }
-    tell_engine(sim, self, agent, report);
+    tell_engine(sim, self, agent, report, found);
+}
+
+static bool sees(const agent_session_t *session, uint64_t system_identifier) {
+    for (uint32_t i = 0; i < session->cluster_count; i++) {
+        if (session->clusters[i].cluster + 1 == system_identifier) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* As is_found and store_report_is_overtaken: a try that this catalog forgot, and no later word. */
+static bool is_found(const coordinator_t *self, const agent_session_t *session, const task_t *task,
+                     const report_t *report) {
+    if (!session->refills || !sees(session, task->system_identifier)) {
+        return false;
+    }
+    for (uint32_t i = 0; i < disk_count(&self->catalog, CATALOG_REPORTS); i++) {
+        const catalog_report_t *row = disk_row(&self->catalog, CATALOG_REPORTS, i);
+        if (!row->foreign && ident_equal(&row->job, &report->job) &&
+            !ident_equal(&row->attempt, &report->attempt) &&
+            row->finished_us > report->finished_us) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static void take_report(sim_t *sim, coordinator_t *self, uint32_t agent, const report_t *report) {
@@ -396,6 +426,8 @@ static void take_report(sim_t *sim, coordinator_t *self, uint32_t agent, const r
     const task_t *task = engine_task(self->engine, &report->job);
     agent_key_t key = agent_key_of(agent);
     bool own = task != NULL && memcmp(&task->agent, &key, sizeof key) == 0;
+    bool current = own && ident_equal(&task->attempt, &report->attempt);
+    bool found = task != NULL && !current && is_found(self, session, task, report);
     held_attempt_t *entry = session_find_attempt(session, &report->attempt);
     if (entry != NULL) {
         entry->heard = true;
@@ -409,11 +441,13 @@ static void take_report(sim_t *sim, coordinator_t *self, uint32_t agent, const r
     catalog_report_t row = {.agent = agent,
                             .state = session->state,
                             .number = report->number,
+                            .job = report->job,
                             .attempt = report->attempt,
-                            .foreign = !own};
+                            .finished_us = report->finished_us,
+                            .foreign = !own && !found};
     (void)disk_append(&self->catalog, CATALOG_REPORTS, &row);
-    if (own) {
-        apply_report(sim, self, agent, report);
+    if (own || found) {
+        apply_report(sim, self, agent, report, found);
     }
 }
 
@@ -467,6 +501,7 @@ static void take_reports(sim_t *sim, coordinator_t *self, const message_t *messa
         row->acknowledged = session->acknowledged;
         session->progress_us = sim->now_us;
         session->offer = true;
+        session->refills = session->refills && session->acknowledged < session->last_report;
         if (!session->settled && session->acknowledged >= session->last_report) {
             coordinator_settle_agent(sim, self, message->agent);
         }

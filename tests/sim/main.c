@@ -21,6 +21,7 @@ static const char HELP[] =
     "  --bug NAME         with this defect planted; --bug list names them\n"
     "  --bugs             every planted bug, each until the oracle catches it\n"
     "  --mutations        every row of every state table, changed, each until it is caught\n"
+    "  --row MACHINE:ID   with --mutations: only that one\n"
     "  --coverage         print which rows of the state tables were taken; exit code 1: not all\n"
     "  --write            put the tables of --bugs and --mutations into docs/RELIABILITY.md\n"
     "  --limit N          seeds for each bug or mutation (default 1000)\n"
@@ -36,6 +37,7 @@ typedef struct command {
     bool mutations;
     bool coverage;
     uint64_t limit;
+    const char *row;
 } command_t;
 
 enum {
@@ -48,6 +50,7 @@ enum {
     BUG,
     BUGS_ALL,
     MUTATIONS,
+    ROW,
     COVERAGE,
     LIMIT,
     KEEP,
@@ -68,6 +71,7 @@ static const struct option OPTIONS[] = {
     {"bug", required_argument, NULL, BUG},
     {"bugs", no_argument, NULL, BUGS_ALL},
     {"mutations", no_argument, NULL, MUTATIONS},
+    {"row", required_argument, NULL, ROW},
     {"coverage", no_argument, NULL, COVERAGE},
     {"limit", required_argument, NULL, LIMIT},
     {"keep", required_argument, NULL, KEEP},
@@ -138,6 +142,9 @@ static bool take(command_t *command, int option, const char *text) {
     case MUTATIONS:
         command->mutations = true;
         return true;
+    case ROW:
+        command->row = text;
+        return true;
     case COVERAGE:
         command->coverage = true;
         return true;
@@ -191,8 +198,10 @@ int main(int argc, char **argv) {
         }
     }
     if (command.bugs || command.mutations) {
-        trials_plan_t trials = {
-            .limit = command.limit, .jobs = command.plan.jobs, .world = command.plan.world};
+        trials_plan_t trials = {.limit = command.limit,
+                                .jobs = command.plan.jobs,
+                                .world = command.plan.world,
+                                .only = command.row};
         return command.bugs ? trials_bugs(&trials) : trials_mutations(&trials);
     }
     if (command.one && command.shrink) {

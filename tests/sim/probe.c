@@ -83,6 +83,43 @@ static void begin_anew(chance_t *chance, rollout_t *copy) {
     }
 }
 
+/* The first task of a wave that a signed order names. */
+static task_t *first_ordered(rollout_t *copy, const wave_t *wave) {
+    for (uint32_t i = wave->first; i < wave->first + wave->count; i++) {
+        if (task_is_ordered(copy, &copy->tasks[i])) {
+            return &copy->tasks[i];
+        }
+    }
+    return NULL;
+}
+
+/* Its second wave has failed with work left to give out, and one tenant of the first one, which has
+ * passed, may be tried again. False where it has no such waves. */
+static bool stand_behind(rollout_t *copy) {
+    task_t *first = copy->wave_count > 1 ? first_ordered(copy, &copy->waves[0]) : NULL;
+    task_t *second = first != NULL ? first_ordered(copy, &copy->waves[1]) : NULL;
+    if (second == NULL) {
+        return false;
+    }
+    for (uint32_t i = 0; i < copy->task_count; i++) {
+        task_t *task = &copy->tasks[i];
+        if (task->state == TASK_PENDING) {
+            task->state = task->wave == 0   ? TASK_SUCCEEDED
+                          : task->wave == 1 ? TASK_READY
+                                            : TASK_PENDING;
+        }
+    }
+    first->state = second->state = TASK_FAILED;
+    copy->waves[0].state = WAVE_PASSED;
+    copy->waves[0].forgiven++;
+    copy->waves[1].state = WAVE_FAILED;
+    copy->waves[1].on_failure = ON_FAILURE_PAUSE;
+    copy->waves[1].budget = 0;
+    copy->state = ROLLOUT_PAUSED;
+    copy->current_wave = 1;
+    return true;
+}
+
 static void copy_leases(probe_t *probe, const engine_t *from) {
     for (uint32_t c = 0; c < probe->sim->server->cluster_count; c++) {
         agent_key_t holder;
@@ -129,9 +166,8 @@ static bool is_past_budget(const rollout_t *rollout, const task_t *task) {
            wave->failed - task_state_is_failure(task->state) > wave->budget + wave->forgiven;
 }
 
-static void retry_one(probe_t *probe, event_t *event) {
+static void retry_one(probe_t *probe, event_t *event, const task_t *task) {
     rollout_t *rollout = probe->rollout;
-    const task_t *task = draw_task(probe, AGAIN);
     if (is_past_budget(rollout, task)) {
         return;
     }
@@ -153,7 +189,7 @@ static void order(probe_t *probe) {
     bool answers = event.kind == EVENT_REVERTED || event.kind == EVENT_UNREVERTED;
     bool early = probe->rollout->state == ROLLOUT_REVERTING && probe->rollout->in_flight > 0;
     if (event.kind == EVENT_RETRY && chance_below(probe->chance, 2) == 0) {
-        retry_one(probe, &event);
+        retry_one(probe, &event, draw_task(probe, AGAIN));
     } else if (!answers || !early) { /* nobody plans it before its jobs have ended */
         give(probe, &event);
     }
@@ -348,6 +384,17 @@ static void pass_over(probe_t *probe) {
     }
 }
 
+/* An operator goes back to the first wave, an agent asks for work, and then everything is tried
+ * again: what the second wave had ready is given out after all. */
+static void go_back(probe_t *probe) {
+    const agent_key_t nobody = agent_key_of(probe->sim->options.agents);
+    event_t event = event_of(probe, EVENT_RETRY);
+    retry_one(probe, &event, first_ordered(probe->rollout, &probe->rollout->waves[0]));
+    (void)engine_has_ready(probe->engine, &nobody);
+    event = event_of(probe, EVENT_RETRY);
+    give(probe, &event);
+}
+
 typedef void poke_fn(probe_t *probe);
 
 static void live(probe_t *probe) {
@@ -373,8 +420,10 @@ void probe_rollout(sim_t *sim, coordinator_t *self) {
         return;
     }
     rollout_t *copy = copy_of(from);
+    bool behind = false;
     if (chance_below(probe.chance, 3) == 0) {
         begin_anew(probe.chance, copy);
+        behind = chance_below(probe.chance, 3) == 0 && stand_behind(copy);
     }
     probe.engine = engine_new(&options);
     INVARIANT(probe.engine != NULL);
@@ -382,6 +431,9 @@ void probe_rollout(sim_t *sim, coordinator_t *self) {
     probe.rollout = engine_adopt(probe.engine, &copy);
     INVARIANT(probe.rollout != NULL);
     copy_leases(&probe, self->engine);
+    if (behind) {
+        go_back(&probe);
+    }
     live(&probe);
     rows_taker(ROWS_FLEET);
     effects_free(&probe.effects);

@@ -235,9 +235,10 @@ typedef struct message {
     uint64_t connection;
     ident_t state;
     token_t token;
-    int64_t wall_us; /* sender's; of jobs: when they expire */
-    uint64_t number; /* last report; acknowledged */
-    uint64_t said;   /* number of a hello or beat; of a grant: of what it answers */
+    int64_t wall_us;            /* sender's; of jobs: when they expire */
+    uint64_t number;            /* last report; acknowledged */
+    uint64_t said;              /* number of a hello or beat; of a grant: of what it answers */
+    uint64_t acknowledged_seen; /* of HELLO: by any coordinator, ever */
     uint32_t room;
     uint32_t in_hand;
     uint32_t holds; /* of TRUST: how often the fleet was held or released */

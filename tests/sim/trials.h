@@ -12,6 +12,7 @@ typedef struct trials_plan {
     uint64_t limit; /* seeds for each */
     uint32_t jobs;
     sim_options_t world;
+    const char *only; /* one row, as "wave:10"; NULL: all */
 } trials_plan_t;
 
 /* Print a table; an exit code: 1 where something was not caught. */
