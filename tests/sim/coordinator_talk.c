@@ -157,16 +157,19 @@ static bool check_hello(sim_t *sim, coordinator_t *self, const message_t *messag
     return !known->known || changed || message->number >= known->acknowledged;
 }
 
-static bool is_waited_for(const coordinator_t *self, const held_attempt_t *entry) {
+static bool is_waited_for(const coordinator_t *self, const agent_session_t *session,
+                          const held_attempt_t *entry) {
     const task_t *task = engine_task(self->engine, &entry->job);
-    return task != NULL && task->state != TASK_PENDING && task->state != TASK_READY &&
-           ident_equal(&task->attempt, &entry->attempt);
+    bool own = task != NULL && task->state != TASK_PENDING && task->state != TASK_READY &&
+               ident_equal(&task->attempt, &entry->attempt);
+    return own || session->refills;
 }
 
-static bool is_given_up(const coordinator_t *self, const held_attempt_t *entry) {
+static bool is_given_up(const coordinator_t *self, const agent_session_t *session,
+                        const held_attempt_t *entry) {
     const rollout_t *rollout = engine_rollout_of(self->engine, &entry->job);
     return rollout != NULL &&
-           (rollout_state_is_called_off(rollout->state) || !is_waited_for(self, entry));
+           (rollout_state_is_called_off(rollout->state) || !is_waited_for(self, session, entry));
 }
 
 static void take_in_hand(sim_t *sim, coordinator_t *self, const message_t *message) {
@@ -183,7 +186,7 @@ static void take_in_hand(sim_t *sim, coordinator_t *self, const message_t *messa
         held_attempt_t *entry = session_add_attempt(session, &items[i].attempt, &items[i].job);
         entry->heard = true;
         entry->sent_us = sim->now_us;
-        entry->cancel = is_given_up(self, entry);
+        entry->cancel = is_given_up(self, session, entry);
     }
     session->in_hand_said = session->in_hand_count;
 }
@@ -254,11 +257,11 @@ static void repeat_cancels(sim_t *sim, coordinator_t *self, uint32_t agent) {
     agent_session_t *session = &self->sessions[agent];
     for (uint32_t i = session->attempt_count; i > 0; i--) {
         held_attempt_t *entry = &session->attempts[i - 1];
-        entry->cancel = entry->cancel || is_given_up(self, entry);
+        entry->cancel = entry->cancel || is_given_up(self, session, entry);
         if (entry->cancel) {
             jobs_cancel(sim, self, agent, &entry->attempt);
         }
-        if (!entry->heard && !is_waited_for(self, entry)) {
+        if (!entry->heard && !is_waited_for(self, session, entry)) {
             *entry = session->attempts[--session->attempt_count]; /* said once: it never came */
         }
     }
