@@ -12,11 +12,11 @@ from pathlib import Path
 
 # Labels that run in each tree. None: all of them but NOT_IN_SUITE.
 KINDS = {
-    "dev": None,  # model and sim too: what they ask needs no second run
+    "dev": None,  # model, sim and faults too: what they ask needs no second run
     "asan": {"unit", "integration", "fuzz"},  # there, fuzz is a replay of the seeds
     "fuzz": {"fuzz"},
 }
-NOT_IN_SUITE = {"bench", "long", "faults"}  # faults: by tests/faults/run
+NOT_IN_SUITE = {"bench", "long"}
 ONCE = "integration"  # under asan, where that is built
 BOTH = "both"
 

@@ -43,6 +43,8 @@ class Relay:
     def close(self):
         self._order(lambda: setattr(self, "over", True), wait=False)
         self.thread.join()
+        for end in (self.listener, self.wake_r, self.wake_w, *self.pairs):
+            end.close()
 
     def _order(self, change, wait=True):
         with self.changed:

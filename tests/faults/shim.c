@@ -3,7 +3,10 @@
  * in LD_PRELOAD. The programs themselves know nothing of it, so that what is tested is what ships.
  *
  *     FAULT_COUNTS=FILE      counters of all that passes, shared by the program and its children;
- *                            behind them a number: nothing counts or strikes while it is 0
+ *                            behind them a number: nothing counts or strikes while it is 0; and
+ *                            behind that, where FAULT_AT is not given, a fault as four numbers
+ *                            that may change while the program runs (PLACE and OP from 0, ACTION
+ *                            as in the list below, from 1; 0 is none)
  *     FAULT_AT=PLACE:OP:N:ACTION
  *     FAULT_CHAOS=SEED:PERMILLE
  *
@@ -34,6 +37,8 @@ enum {
     PLACES = 6,
     OPS = 4,
     ARMED = PLACES * OPS,
+    AIMED = ARMED + 1, /* place, op, number, action */
+    WORDS = AIMED + 4,
     PATH_BYTES = 4096,
     HELD_BYTES = 1 << 20,
     ROUTE_BYTES = 256
@@ -61,7 +66,7 @@ typedef struct held {
 } held_t;
 
 static _Atomic uint64_t *counters;
-static fault_t fault = {.place = -1};
+static fault_t given = {.place = -1};
 static uint64_t chaos_state;
 static unsigned chaos_permille;
 static held_t held;
@@ -76,18 +81,33 @@ static int index_of(const char *const *names, int count, const char *word, size_
     _exit(99);
 }
 
+static const char *const actions[] = {"",           "kill-before", "kill-after", "stop-before",
+                                      "stop-after", "eio",         "enospc",     "full"};
+
+/* The one that was given, or the one that is aimed now. */
+static fault_t current(void) {
+    uint64_t action = atomic_load(&counters[AIMED + 3]);
+    if (given.place >= 0 || action == 0 || action >= sizeof actions / sizeof actions[0]) {
+        return given;
+    }
+    return (fault_t){.place = (int)atomic_load(&counters[AIMED]),
+                     .op = (int)atomic_load(&counters[AIMED + 1]),
+                     .at = atomic_load(&counters[AIMED + 2]),
+                     .action = actions[action]};
+}
+
 static void read_fault(const char *text) {
     const char *op = strchr(text, ':') + 1;
     const char *number = strchr(op, ':') + 1;
     char *action = NULL;
-    fault.place = index_of(places, PLACES, text, (size_t)(op - 1 - text));
-    fault.op = index_of(ops, OPS, op, (size_t)(number - 1 - op));
-    fault.at = strtoull(number, &action, 10);
-    fault.action = action + 1;
+    given.place = index_of(places, PLACES, text, (size_t)(op - 1 - text));
+    given.op = index_of(ops, OPS, op, (size_t)(number - 1 - op));
+    given.at = strtoull(number, &action, 10);
+    given.action = action + 1;
 }
 
 __attribute__((constructor)) static void begin(void) {
-    static _Atomic uint64_t own[PLACES * OPS + 1];
+    static _Atomic uint64_t own[WORDS];
     const char *path = getenv("FAULT_COUNTS");
     const char *at = getenv("FAULT_AT");
     const char *chaos = getenv("FAULT_CHAOS");
@@ -95,8 +115,9 @@ __attribute__((constructor)) static void begin(void) {
     own[ARMED] = 1;
     if (path != NULL) {
         int fd = open(path, O_RDWR | O_CLOEXEC);
-        void *seen =
-            fd < 0 ? MAP_FAILED : mmap(NULL, sizeof own, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+        void *seen = fd < 0 ? MAP_FAILED
+                            : mmap(NULL, WORDS * sizeof(uint64_t), PROT_READ | PROT_WRITE,
+                                   MAP_SHARED, fd, 0);
         if (seen != MAP_FAILED) {
             counters = seen;
         }
@@ -143,20 +164,22 @@ static int place_of_file(int fd) {
     return place_of_path(path);
 }
 
-static void end_here(int number) {
+static void end_here(const fault_t *fault, int number) {
     char line[100];
-    int size = snprintf(line, sizeof line, "fault %s:%s@%llu %s pid %d\n", places[fault.place],
-                        ops[fault.op], (unsigned long long)fault.at, fault.action, (int)getpid());
+    int size =
+        snprintf(line, sizeof line, "fault %s:%s@%llu %s pid %d\n", places[fault->place],
+                 ops[fault->op], (unsigned long long)fault->at, fault->action, (int)getpid());
     (void)syscall(SYS_write, 2, line, (size_t)size);
     (void)raise(number);
 }
 
-/* Counts; true where this one is to fail, with errno set. */
-static bool before(int place, int op, bool *ret_hit) {
-    *ret_hit = false;
+/* Counts; true where this one is to fail, with errno set. *ret_hit: what to do after it. */
+static bool before(int place, int op, const char **ret_hit) {
+    *ret_hit = NULL;
     if (place < 0 || atomic_load(&counters[ARMED]) == 0) {
         return false;
     }
+    const fault_t fault = current();
     uint64_t number = atomic_fetch_add(&counters[place * OPS + op], 1) + 1;
     if (place != fault.place || op != fault.op || number < fault.at) {
         return false;
@@ -165,8 +188,7 @@ static bool before(int place, int op, bool *ret_hit) {
         errno = ENOSPC;
         return true;
     }
-    *ret_hit = number == fault.at;
-    if (!*ret_hit) {
+    if (number != fault.at) {
         return false;
     }
     if (strcmp(fault.action, "eio") == 0 || strcmp(fault.action, "enospc") == 0) {
@@ -174,25 +196,27 @@ static bool before(int place, int op, bool *ret_hit) {
         return true;
     }
     if (strcmp(fault.action, "kill-before") == 0) {
-        end_here(SIGKILL);
+        end_here(&fault, SIGKILL);
     } else if (strcmp(fault.action, "stop-before") == 0) {
-        end_here(SIGSTOP);
+        end_here(&fault, SIGSTOP);
     }
+    *ret_hit = fault.action;
     return false;
 }
 
-static void after(bool hit) {
-    if (hit && strcmp(fault.action, "kill-after") == 0) {
-        end_here(SIGKILL);
-    } else if (hit && strcmp(fault.action, "stop-after") == 0) {
-        end_here(SIGSTOP);
+static void after(const char *hit) {
+    const fault_t fault = current();
+    if (hit != NULL && strcmp(hit, "kill-after") == 0) {
+        end_here(&fault, SIGKILL);
+    } else if (hit != NULL && strcmp(hit, "stop-after") == 0) {
+        end_here(&fault, SIGSTOP);
     }
 }
 
 /* ---- files ---- */
 
 ssize_t write(int fd, const void *bytes, size_t size) {
-    bool hit = false;
+    const char *hit = NULL;
     if (before(place_of_file(fd), 0, &hit)) {
         return -1;
     }
@@ -204,7 +228,7 @@ ssize_t write(int fd, const void *bytes, size_t size) {
 }
 
 static ssize_t write_at(int fd, const void *bytes, size_t size, off_t at) {
-    bool hit = false;
+    const char *hit = NULL;
     if (before(place_of_file(fd), 0, &hit)) {
         return -1;
     }
@@ -224,7 +248,7 @@ ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t at) {
 }
 
 static int sync_by(long number, int fd) {
-    bool hit = false;
+    const char *hit = NULL;
     if (before(place_of_file(fd), 1, &hit)) {
         return -1;
     }
@@ -242,7 +266,7 @@ int fdatasync(int fd) {
 }
 
 int rename(const char *from, const char *to) {
-    bool hit = false;
+    const char *hit = NULL;
     if (before(place_of_path(to), 2, &hit)) {
         return -1;
     }
@@ -322,7 +346,7 @@ int zmq_send(void *socket, const void *bytes, size_t size, int flags) {
     static send_t send;
     int type = 0;
     size_t type_size = sizeof type;
-    bool hit = false;
+    const char *hit = NULL;
     if (send == NULL) {
         void *found = next("zmq_send");
         memcpy(&send, &found, sizeof send);

@@ -21,6 +21,8 @@ COUNT = 4
 OUTSIDE = (3,)
 PLACES = ("catalog", "journal", "backup", "paper", "bundle", "wire")
 OPS = ("write", "sync", "rename", "send")
+ACTIONS = ("kill-before", "kill-after", "stop-before", "stop-after", "eio", "enospc", "full")
+ARMED = 8 * len(PLACES) * len(OPS)  # where the shim's counters end
 FAULT = r"^fault (\S+) (\S+) pid (\d+)"
 DUMP = {"recovery_point": {"policy": "dump"}}
 NO_POINT = {"recovery_point": {"policy": "none", "reason": "throwaway data"}}
@@ -62,19 +64,40 @@ class Stage:
         """The environment of a program with the shim and counters of its own."""
         self.shims += 1
         self.counts_path = self.fleet.folder / f"counts.{self.shims}"
-        self.counts_path.write_bytes(bytes(8 * len(PLACES) * len(OPS) + 8))
+        self.counts_path.write_bytes(bytes(ARMED + 8 * 5))
         library = Path(os.environ["DROVER_BIN_DIR"]) / "faultshim.so"
         return {"LD_PRELOAD": library, "FAULT_COUNTS": self.counts_path, **words}
 
     def arm(self):
         """Count, and strike, from now on: a start passes more the longer the fleet has lived."""
         with open(self.counts_path, "r+b", buffering=0) as file:
-            file.seek(8 * len(PLACES) * len(OPS))
+            file.seek(ARMED)
             file.write(struct.pack("Q", 1))
+
+    def aim(self, place, op, number, action):
+        """Count from the start, and strike the Nth, in a program that runs with counters alone."""
+        at = (PLACES.index(place), OPS.index(op), number, 1 + ACTIONS.index(action))
+        self._set(0, *at)
+        self._set(1, *at)
+
+    def hold_fire(self):
+        """Nothing counts or strikes any more; what is full has room again."""
+        self._set(0, 0, 0, 0, 0)
+
+    def _set(self, armed, *aim):
+        with open(self.counts_path, "r+b", buffering=0) as file:
+            if not armed:
+                file.seek(ARMED)
+                file.write(struct.pack("Q", 0))
+                if aim[-1]:
+                    file.seek(0)
+                    file.write(bytes(ARMED))
+            file.seek(ARMED)
+            file.write(struct.pack("5Q", armed, *aim))
 
     def counts(self):
         """How often what passed: {(place, op): number}."""
-        numbers = struct.unpack(f"{len(PLACES) * len(OPS) + 1}Q", self.counts_path.read_bytes())
+        numbers = struct.unpack_from(f"{ARMED // 8}Q", self.counts_path.read_bytes())
         return {(place, op): numbers[len(OPS) * i + j]
                 for i, place in enumerate(PLACES) for j, op in enumerate(OPS)}
 
@@ -104,11 +127,11 @@ class Stage:
                                    self.fleet.ok("tenants", "-o", "json").json["tenants"]),
                    "tenants stay set aside")
 
-    def struck(self, child, over):
-        """The fault's line, or None where `over` became true before it."""
+    def struck(self, child, over, after=0):
+        """The fault's line from `after` on, or None where `over` became true before it."""
         end = time.monotonic() + WAIT_S
         while time.monotonic() < end:
-            for line in list(child.lines):
+            for line in list(child.lines[after:]):
                 found = re.search(FAULT, line)
                 if found:
                     return found

