@@ -18,6 +18,7 @@
 
 typedef struct bundles bundles_t;
 typedef struct orders orders_t;
+typedef struct folder folder_t; /* folder.h */
 
 /* What is known of a cluster beside its inventory. */
 typedef struct agent_lease {
@@ -42,6 +43,7 @@ typedef struct agent {
     problems_t *problems; /* of files that are read at the start; NULL in tests */
     bundles_t *bundles;
     orders_t *orders; /* that come as files; NULL in tests of other rooms */
+    folder_t *folder; /* what stands in the folder of backups; NULL: not looked at yet */
     dialer_t *dialer;
     zloop_t *loop;
     char *texts_dir;

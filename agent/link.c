@@ -2,6 +2,7 @@
 #include "agent/link.h"
 #include "agent/bundles.h"
 #include "agent/crew.h"
+#include "agent/folder.h"
 #include "agent/leases.h"
 #include "agent/link_watch.h"
 #include "agent/loop.h"
@@ -44,9 +45,14 @@ static bool send_message(agent_t *agent, Drover__Kind kind, const ProtobufCMessa
 static size_t fill_clusters(agent_t *agent, Drover__ClusterSeen *seen,
                             Drover__ClusterSeen **pointers) {
     size_t left = 0; /* of all clusters: the message has a bound */
+    bool told = false;
     for (size_t i = 0; i < agent->cluster_count; i++) {
         drover__cluster_seen__init(&seen[i]);
         inventory_cluster_seen(agent->inventory, i, &seen[i]);
+        if (!told && seen[i].system_identifier != 0) { /* the folder is no cluster's */
+            folder_tell(agent, &seen[i]);
+            told = true;
+        }
         left += seen[i].n_leftovers;
         seen[i].n_leftovers = left <= LEFTOVERS_TOLD ? seen[i].n_leftovers : 0;
         pointers[i] = &seen[i];

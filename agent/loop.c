@@ -1,6 +1,7 @@
 /* loop.c: see loop.h. Source: zloop(3), signalfd(2), pidfd_open(2). */
 #include "agent/loop.h"
 #include "agent/crew.h"
+#include "agent/folder.h"
 #include "agent/link.h"
 #include "agent/notary.h"
 #include "agent/orders.h"
@@ -265,6 +266,7 @@ static int on_tick(zloop_t *loop, int timer, void *context) {
     reports_keep_mark(agent, now.boot_us);
     notary_tick(agent);
     orders_tick(agent);
+    folder_tick(agent, now.boot_us);
     crew_tick(agent);
     loop_settle(agent);
     link_tick(agent);

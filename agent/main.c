@@ -5,6 +5,7 @@
 #include "agent/bundles.h"
 #include "agent/crew.h"
 #include "agent/enroll.h"
+#include "agent/folder.h"
 #include "agent/link.h"
 #include "agent/loop.h"
 #include "agent/notary.h"
@@ -44,6 +45,7 @@ static void agent_release(agent_t *agent) {
     book_clear(&agent->book);
     inventory_reading_destroy(&agent->reading);
     inventory_destroy(&agent->inventory);
+    folder_destroy(&agent->folder);
     dialer_destroy(&agent->dialer);
     zloop_destroy(&agent->loop);
     bundles_destroy(&agent->bundles);

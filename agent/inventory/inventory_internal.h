@@ -119,7 +119,7 @@ enum { LEFTOVERS_MOST = WIRE_LEFTOVERS };
 /* Append the question to another one. */
 void leftovers_sql_cluster(buffer_t *sql);
 /* The whole question. */
-void leftovers_sql_tenant(buffer_t *sql, bool has_ledger);
+void leftovers_sql_tenant(buffer_t *sql, const inventory_tenant_t *tenant, bool has_ledger);
 /* Take an answer in place of what was known; whether it is another one. */
 bool leftovers_take(leftovers_t **left_p, const PGresult *result);
 /* As messages, borrowed until the next take. */

@@ -6,6 +6,8 @@
  * Sources: PostgreSQL manual, "pg_stat_activity", "pg_index", "CREATE INDEX CONCURRENTLY".
  */
 #include "agent/inventory/inventory_internal.h"
+#include "common/postgres/fence.h"
+#include "common/postgres/quote.h"
 #include "common/postgres/result.h"
 #include "common/wire/field.h"
 #include "common/wire/scan.h"
@@ -58,9 +60,26 @@ void leftovers_sql_cluster(buffer_t *sql) {
     buffer_text(sql, SQL_CLUSTER);
 }
 
-void leftovers_sql_tenant(buffer_t *sql, bool has_ledger) {
+/* Drover's own lock on the tenant in other hands: nobody can work on it until that session ends.
+ * Sessions that call themselves ours are told of with the cluster. */
+static void sql_lock(buffer_t *sql, const fence_key_t *key) {
+    buffer_text(sql, "UNION ALL SELECT 'lock', l.pid::text, left('application ' || ");
+    quote_text(sql, key->application);
+    buffer_text(sql, " || ', held by user ' || COALESCE(a.usename, '') || ', ' || "
+                     "COALESCE(a.application_name, '') || ', ' || COALESCE(a.state, ''), 150) "
+                     "FROM pg_catalog.pg_locks AS l JOIN pg_catalog.pg_stat_activity AS a "
+                     "ON a.pid = l.pid WHERE a.application_name <> 'drover agent' AND ");
+    fence_sql_is_lock(sql, key);
+    buffer_text(sql, " ");
+}
+
+void leftovers_sql_tenant(buffer_t *sql, const inventory_tenant_t *tenant, bool has_ledger) {
     buffer_text(sql, SQL_INDEXES);
     buffer_text(sql, has_ledger ? SQL_STATEMENTS : "");
+    for (size_t i = 0; has_ledger && i < tenant->application_count; i++) {
+        sql_lock(sql, &(fence_key_t){.tenant = tenant->tenant,
+                                     .application = tenant->applications[i].application});
+    }
     buffer_text(sql, "ORDER BY 1, 2, 3 LIMIT 16");
 }
 

@@ -150,7 +150,7 @@ static void on_leftovers(connection_t *c, connection_answer_t *answer, void *con
  * missed. */
 static void look_behind(inventory_session_t *session) {
     CLEANUP(buffer_free) buffer_t sql = {0};
-    leftovers_sql_tenant(&sql, session->entry->has_ledger);
+    leftovers_sql_tenant(&sql, &session->entry->seen, session->entry->has_ledger);
     session_ask(session, &sql, on_leftovers);
 }
 

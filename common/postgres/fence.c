@@ -49,6 +49,16 @@ void fence_sql_holds(buffer_t *sql, const fence_key_t *key) {
                   number >> 32, number & UINT32_MAX);
 }
 
+void fence_sql_is_lock(buffer_t *sql, const fence_key_t *key) {
+    uint64_t number = (uint64_t)fence_lock_key(key);
+    buffer_format(
+        sql,
+        "l.locktype = 'advisory' AND l.granted AND l.objsubid = 1 AND l.classid = %" PRIu64
+        "::oid AND l.objid = %" PRIu64 "::oid AND l.database = (SELECT d.oid FROM "
+        "pg_catalog.pg_database AS d WHERE d.datname = pg_catalog.current_database())",
+        number >> 32, number & UINT32_MAX);
+}
+
 void fence_sql_key(buffer_t *sql, const fence_key_t *key) {
     buffer_text(sql, "tenant_id = ");
     quote_ident(sql, &key->tenant);

@@ -38,6 +38,9 @@ void fence_sql_lock(buffer_t *sql, const fence_key_t *key);
 void fence_sql_unlock(buffer_t *sql, const fence_key_t *key);
 void fence_sql_holds(buffer_t *sql, const fence_key_t *key);
 
+/* The condition that a row of pg_locks with the alias l is this lock, of whatever session. */
+void fence_sql_is_lock(buffer_t *sql, const fence_key_t *key);
+
 /* UPDATE … RETURNING epoch: one row where the token passed, none where it is stale. No ";". */
 void fence_sql_pass(buffer_t *sql, const fence_key_t *key, const fence_token_t *token);
 

@@ -86,10 +86,13 @@ typedef struct teller {
 static void tell_leftover(void *context, const service_leftover_t *leftover) {
     const teller_t *teller = context;
     agent_key_t holder;
+    bool own = strncmp(leftover->kind, "backup_", strlen("backup_")) == 0; /* its folder's */
     bool holds = engine_holder(teller->hub->engine, leftover->system_identifier, &holder) &&
                  memcmp(&holder, &teller->agent, sizeof holder) == 0;
-    if (holds) {
-        teller->fn(teller->context, leftover);
+    if (holds || own) {
+        service_leftover_t told = *leftover;
+        told.agent = teller->agent;
+        teller->fn(teller->context, &told);
     }
 }
 

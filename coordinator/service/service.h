@@ -34,7 +34,8 @@ typedef struct service_options {
 /* Something that was left behind, as an agent found it. Texts are borrowed for the call. */
 typedef struct service_leftover {
     uint64_t system_identifier;
-    ident_t tenant; /* null: of the cluster */
+    agent_key_t agent; /* who found it */
+    ident_t tenant;    /* null: of the cluster */
     int64_t seen_us;
     const char *kind; /* Leftover.kind of the wire */
     const char *name;

@@ -76,23 +76,34 @@ typedef struct remedy {
     const char *what;
     const char *command;
     bool in_tenant; /* the command is for the tenant's own database */
+    bool on_host;   /* the command is for the agent's host, %s the path */
 } remedy_t;
 
 static const remedy_t REMEDIES[] = {
     {"backend", SEVERITY_ERROR, "a session of Drover's that no job owns",
      "psql -d postgres -c \"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "
      "'%s' AND application_name = 'drover agent'\"",
-     false},
+     false, false},
     {"trial_database", SEVERITY_WARNING, "the database of a trial restore that was not dropped",
-     "psql -d postgres -c 'DROP DATABASE \"%s\"'", false},
+     "psql -d postgres -c 'DROP DATABASE \"%s\"'", false, false},
     {"restore_database", SEVERITY_WARNING, "a restore that did not come to its end",
-     "psql -d postgres -c 'DROP DATABASE \"%s\"'", false},
+     "psql -d postgres -c 'DROP DATABASE \"%s\"'", false, false},
     {"kept_database", SEVERITY_NOTE, "a tenant's database as it was before a restore",
-     "psql -d postgres -c 'DROP DATABASE \"%s\"'", false},
+     "psql -d postgres -c 'DROP DATABASE \"%s\"'", false, false},
     {"invalid_index", SEVERITY_ERROR, "an index that is not valid", "REINDEX INDEX CONCURRENTLY %s",
-     true},
+     true, false},
+    {"lock", SEVERITY_ERROR, "Drover's lock on the tenant, held by a session that is not Drover's",
+     "SELECT pg_terminate_backend(%s)", true, false},
+    {"backup_partial", SEVERITY_WARNING, "a partial backup that no worker writes", "rm -- '%s'",
+     false, true},
+    {"backup_orphan", SEVERITY_NOTE,
+     "backups of a tenant that its agent no longer has: nobody prunes them, and they may be all "
+     "that is left of it",
+     "rm -r -- '%s'", false, true},
+    {"backup_old", SEVERITY_NOTE, "backups past their retention",
+     "drover backup prune --select 'agent=%s'", false, false},
     {"statement", SEVERITY_ERROR, "a script outside a transaction that stopped half way",
-     "drover rollout retry ROLLOUT --tenant %s", true},
+     "drover rollout retry ROLLOUT --tenant %s", true, false},
 };
 
 static const remedy_t *find_remedy(const char *kind) {
@@ -123,11 +134,32 @@ static bool is_plain(const char *name) {
     return strpbrk(name, "'\"\\`$;\n") == NULL;
 }
 
-static void put_command(const remedy_t *remedy, const service_leftover_t *left,
-                        const tenant_row_t *tenant, buffer_t *out) {
+/* What the command is about: a name, or a path on the agent's host; "" where that did not travel
+ * whole, or leads elsewhere. */
+static void put_subject(const doctor_t *doctor, const remedy_t *remedy,
+                        const service_leftover_t *left, const tenant_row_t *tenant, buffer_t *out) {
+    if (strcmp(remedy->kind, "statement") == 0) {
+        buffer_text(out, tenant->name);
+    } else if (strcmp(remedy->kind, "backup_old") == 0) {
+        buffer_text(out, fleet_agent_name(&doctor->fleet, &left->agent));
+    } else if (!remedy->on_host) {
+        buffer_text(out, left->name);
+    } else if (left->detail[0] == '/' && strstr(left->name, "..") == NULL) {
+        buffer_format(out, "%s/%s", left->detail, left->name);
+    }
+}
+
+static void put_command(const doctor_t *doctor, const remedy_t *remedy,
+                        const service_leftover_t *left, const tenant_row_t *tenant, buffer_t *out) {
     const char *verb = strstr(remedy->command, "%s");
-    const char *name = strcmp(remedy->kind, "statement") == 0 ? tenant->name : left->name;
-    if (!is_plain(name) || !is_plain(tenant->database)) {
+    CLEANUP(buffer_free) buffer_t subject = {0};
+    put_subject(doctor, remedy, left, tenant, &subject);
+    if (subject.size == 0) {
+        buffer_text(out, "systemctl restart drover-agent (on its host), which removes partial "
+                         "backups; else by hand in its backup.directory");
+        return;
+    }
+    if (!is_plain(buffer_string(&subject)) || !is_plain(tenant->database)) {
         buffer_text(out, "its name has quotes in it: mend it by hand");
         return;
     }
@@ -136,26 +168,33 @@ static void put_command(const remedy_t *remedy, const service_leftover_t *left,
         buffer_format(out, "psql -d '%s' -c '", tenant->database);
     }
     buffer_append(out, remedy->command, (size_t)(verb - remedy->command));
-    buffer_format(out, "%s%s%s", name, verb + 2, sql ? "'" : "");
+    buffer_format(out, "%s%s%s", buffer_string(&subject), verb + 2, sql ? "'" : "");
 }
 
 static void add_leftover(void *context, const service_leftover_t *left) {
     doctor_t *doctor = context;
     const remedy_t *remedy = find_remedy(left->kind);
     CLEANUP(buffer_free) buffer_t command = {0};
-    char what[WORDS_BYTES];
+    CLEANUP(buffer_free) buffer_t what = {0};
     if (remedy == NULL) {
         return; /* of an agent that is newer: it is told by a newer coordinator */
     }
+    bool folder = strncmp(left->kind, "backup_", strlen("backup_")) == 0;
     tenant_row_t tenant = tenant_of(doctor, &left->tenant);
-    put_command(remedy, left, &tenant, &command);
-    (void)snprintf(what, sizeof what, "%s: %s%s%s", remedy->what, left->name,
-                   left->detail[0] != '\0' ? ", " : "", left->detail);
+    put_command(doctor, remedy, left, &tenant, &command);
+    buffer_format(&what, "%s: %s%s%s", remedy->what, left->name,
+                  left->detail[0] != '\0' ? ", " : "", left->detail);
+    if (folder) { /* the agent's own, and no cluster's */
+        buffer_format(&what, ", on the host of agent '%s'",
+                      fleet_agent_name(&doctor->fleet, &left->agent));
+    }
     add(doctor, &(ailment_t){.kind = left->kind,
                              .severity = remedy->severity,
-                             .what = what,
-                             .cluster = left->system_identifier,
-                             .database = remedy->in_tenant ? tenant.database : left->name,
+                             .what = buffer_string(&what),
+                             .cluster = folder ? 0 : left->system_identifier,
+                             .database = remedy->in_tenant ? tenant.database
+                                         : folder          ? ""
+                                                           : left->name,
                              .tenant = tenant.name,
                              .seen_us = left->seen_us,
                              .command = buffer_string(&command)});

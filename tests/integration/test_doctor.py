@@ -1,10 +1,15 @@
 """drover doctor: a clean fleet is called clean; each thing that can be left behind is found, with the
 command that mends it.
 """
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from lib import configs, effects, gates, rollouts
-from lib.fleet import Fleet
+from lib.fleet import COMMAND_S, Fleet, program
 
 FINDINGS = "DRV-6033"
 NO_POINT = {"recovery_point": {"policy": "none", "reason": "throwaway data"}}
@@ -51,6 +56,18 @@ def await_clean(fleet):
     assert "0 findings" in fleet.ok("doctor").out
 
 
+def mend(fleet, postgres, row):
+    """Run the words that the finding printed, as an administrator of the host and of the server
+    would; Drover's own command asks first."""
+    env = {**os.environ, "PGHOST": str(postgres.socket_folder), "PGPORT": str(postgres.port),
+           "PGUSER": "postgres", "DROVER_CONFIG": str(fleet.folder / "drover.yaml"),
+           "PATH": f"{postgres.programs}:{Path(program('drover')).parent}:{os.environ['PATH']}"}
+    command = row["command"] + (" --yes --wait" if row["command"].startswith("drover ") else "")
+    done = subprocess.run(["sh", "-ec", command], env=env, cwd=fleet.folder, capture_output=True,
+                          text=True, timeout=COMMAND_S, check=False)
+    assert done.returncode == 0, (command, done.stdout, done.stderr)
+
+
 def test_clean(fleet):
     await_clean(fleet)
 
@@ -65,8 +82,8 @@ def test_databases_that_were_left(fleet, postgres):
         assert row["cluster"] == "main" and f'DROP DATABASE "{name}"' in row["command"]
     text = fleet.drover("doctor")
     assert text.code == 1 and "mend: psql" in text.out and "3 findings" in text.out
-    for name in names.values():
-        postgres.run(f'DROP DATABASE "{name}"')
+    for kind, name in names.items():
+        mend(fleet, postgres, await_finding(fleet, kind, database=name))
     await_clean(fleet)
 
 
@@ -78,8 +95,9 @@ def test_session_that_nobody_owns(fleet, postgres):
     row = await_finding(fleet, "backend", database="a1")
     assert "1 advisory locks" in row["what"] and row["severity"] == "error"
     assert "pg_terminate_backend" in row["command"]
-    connection.close()
+    mend(fleet, postgres, row)
     await_clean(fleet)
+    connection.close()
 
 
 def test_index_that_is_not_valid(fleet, postgres):
@@ -91,7 +109,83 @@ def test_index_that_is_not_valid(fleet, postgres):
     row = await_finding(fleet, "invalid_index", tenant="a2")
     assert row["database"] == "a2" and "public.bad_v" in row["what"]
     assert row["command"] == "psql -d 'a2' -c 'REINDEX INDEX CONCURRENTLY public.bad_v'"
+    mend(fleet, postgres, row)
+    await_clean(fleet)
+    assert postgres.value("SELECT indisvalid FROM pg_index WHERE indexrelid = 'bad_v'::regclass",
+                          "a2")
     postgres.run("DROP TABLE public.bad", "a2")
+
+
+def test_lock_in_other_hands(fleet, postgres):
+    """Drover's own lock on a tenant, taken by somebody by hand and not given back."""
+    taken = "SELECT classid, objid FROM pg_locks WHERE locktype = 'advisory' AND objsubid = 1"
+    held = gates.Gates(postgres)
+    spec = fleet.write_spec("chain", select="name=a0", waves=[{"name": "all", "rest": True}],
+                            **NO_POINT)
+    held.shut("a0")
+    rollout = rollouts.start(fleet, spec)
+    held.await_somebody("a0")
+    keys = {tuple(row) for row in postgres.run(taken + " AND pid IN (SELECT pid FROM "
+            "pg_stat_activity WHERE application_name = 'drover agent' AND datname = 'a0')", "a0")}
+    held.open_all()
+    rollouts.assert_ends(fleet, rollout, "succeeded")
+    connection = postgres.connect("a0")
+    with connection.cursor() as cursor:
+        for high, low in keys:
+            number = high << 32 | low
+            number -= (1 << 64) if number >= 1 << 63 else 0
+            cursor.execute("SELECT pg_advisory_lock(%s)", (number,))
+    row = await_finding(fleet, "lock", tenant="a0")
+    assert "application chain" in row["what"] and row["severity"] == "error"
+    assert row["command"].startswith("psql -d 'a0' -c 'SELECT pg_terminate_backend(")
+    mend(fleet, postgres, row)
+    await_clean(fleet)
+    connection.close()
+
+
+def folder_of(fleet, tenant):
+    """The tenant's folder of backups, which has one."""
+    shown = fleet.ok("tenant", "show", tenant, "-o", "json").json["tenant"]
+    return fleet.folder / "one" / "backups" / shown["tenant"]
+
+
+def test_partial_backup(fleet, postgres):
+    """What a killed worker leaves. One that lives holds its file, which is then nothing to tell."""
+    fleet.ok("backup", "create", "--select", "name=a1", "--yes", "--wait")
+    whole = {path.name for path in folder_of(fleet, "a1").iterdir()}
+    data = next(path for path in folder_of(fleet, "a1").iterdir() if path.suffix == ".dbk")
+    partial = data.with_name(data.name.replace(data.name[:16], "20200101T000000Z") + ".partial")
+    shutil.copy(data, partial)
+    row = await_finding(fleet, "backup_partial")
+    assert row["command"] == f"rm -- '{partial}'"
+    assert "on the host of agent 'one'" in row["what"]
+    mend(fleet, postgres, row)
+    await_clean(fleet)
+    assert {path.name for path in folder_of(fleet, "a1").iterdir()} == whole
+
+
+def test_backups_past_their_retention(fleet, postgres):
+    """As many as were to be pruned are told, and the command that it prints prunes them."""
+    fleet.agents["one"].stop()
+    fleet.write_agent("one", backup={"keep": "1s", "keep_count": 1})
+    fleet.start_agent("one")
+    fleet.ok("backup", "create", "--select", "name=a1", "--yes", "--wait")
+    gates.await_true(lambda: [row for row in findings(fleet) if row["kind"] == "backup_old"
+                              and "1 backups, of 1 tenants" in row["what"]], "none is too old")
+    row = await_finding(fleet, "backup_old")
+    assert row["command"] == "drover backup prune --select 'agent=one'"
+    mend(fleet, postgres, row)
+    await_clean(fleet)
+    assert len(list(folder_of(fleet, "a1").glob("*.dbk"))) == 1
+
+
+def test_folder_that_nobody_prunes(fleet, postgres):
+    """Backups of a tenant that the agent does not have any more."""
+    nobodys = folder_of(fleet, "a1").with_name("00000000-0000-4000-8000-00000000dead")
+    shutil.copytree(folder_of(fleet, "a1"), nobodys)
+    row = await_finding(fleet, "backup_orphan")
+    assert row["command"] == f"rm -r -- '{nobodys}'" and row["severity"] == "note"
+    mend(fleet, postgres, row)
     await_clean(fleet)
 
 
