@@ -81,12 +81,27 @@ static bool end_may_wait(job_kind_t kind) {
            kind == JOB_KIND_LOOK;
 }
 
+/*
+ * Whether the job goes back unbegun, since something has to be waited for: a hold, a window, a
+ * ticket, a database that was not read yet, or a cluster whose lease ended. That is no try of it. A
+ * job that was in hand before a restart had begun, else its intent would not be in the journal.
+ */
+static bool is_held_back(const run_t *run) {
+    static const unsigned BEFORE =
+        IN(JOB_ACCEPTED) | IN(JOB_CHECKING) | IN(JOB_PROTECTING) | IN(JOB_WAITING);
+    bool unbegun = !run->resumed && !run->machine.begun && (BEFORE & IN(run->last_state)) != 0;
+    return run->machine.state == JOB_TRANSIENT &&
+           (run->held_back || (unbegun && run->machine.leaseless));
+}
+
 /* The attempt is over: its last report, and the journal's mark, in one commit. */
 static status_t finish(agent_t *agent, run_t *run, const table_row_t *row, error_t *err) {
     job_outcome_t outcome = job_outcome_of(run->machine.state);
     bool good = outcome == JOB_OUTCOME_DONE || outcome == JOB_OUTCOME_NOT_NEEDED;
     if (!good && run->error.code == ERROR_NONE) {
-        (void)error_set(&run->error, ERROR_CANCELLED, "%s", row->why);
+        bool leaseless = outcome == JOB_OUTCOME_TRANSIENT;
+        (void)error_set(&run->error, leaseless ? ERROR_LEASE_ENDED : ERROR_CANCELLED, "%s",
+                        row->why);
     }
     run->finished = true;
     run_report_t report = {
@@ -97,7 +112,8 @@ static status_t finish(agent_t *agent, run_t *run, const table_row_t *row, error
         .has_state = true,
         .error = good ? NULL : &run->error,
         .version = run->change.migration != NULL && !good ? run->change.migration->version : NULL,
-        .notes = run->notes};
+        .notes = run->notes,
+        .held_back = is_held_back(run)};
     agent->must_commit = agent->must_commit || !good || !end_may_wait(run->what.kind);
     TRY(reports_add(agent, run, &report, true, err));
     return keep_progress(agent, run, err);
@@ -186,6 +202,7 @@ static bool refuse(run_t *run, job_effect_t effect) {
     }
     job_event_t event = run_event_of(&run->unfit);
     run->error = run->unfit;
+    run->held_back = event == JOB_EVENT_TRANSIENT && !run->resumed;
     run_over(run, event == JOB_EVENT_FAILED && !run->resumed ? JOB_EVENT_REFUSED : event);
     return true;
 }
@@ -200,6 +217,7 @@ static bool work_is_refused(run_t *run) {
         run->worked = true;
         return false;
     }
+    run->held_back = run_event_of(&err) == JOB_EVENT_TRANSIENT;
     run_fail(run, &err);
     return true;
 }

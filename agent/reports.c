@@ -158,6 +158,7 @@ status_t reports_add(agent_t *agent, const run_t *run, const run_report_t *repor
     wire.finished_us = report->finished_us;
     wire.retries = run->machine.tries;
     wire.size_bytes = run->size_bytes;
+    wire.held_back = report->held_back;
     if (report->has_state && run->standing.seq > 0) {
         fill_state(run, &state);
         wire.state = &state;

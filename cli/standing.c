@@ -178,15 +178,17 @@ void standing_blockers(const json_t *status, buffer_t *out) {
     const json_t *cluster = NULL;
     put_awaits(status, out);
     json_array_foreach(document_at(status, "clusters"), index, cluster) {
-        int64_t ready = document_number(cluster, "ready");
-        int64_t in_flight = document_number(cluster, "in_flight");
+        int64_t back = document_number(cluster, "given_back");
+        int64_t waiting =
+            back > 0 ? back
+                     : document_number(cluster, "ready") + document_number(cluster, "in_flight");
         if (document_text(cluster, "blocker")[0] == '\0') {
             continue;
         }
         buffer_text(out, "cluster ");
         output_escape(document_text(cluster, "cluster"), out);
-        buffer_format(out, ": %" PRId64 " tenant%s wait%s", ready + in_flight,
-                      plural(ready + in_flight), ready + in_flight == 1 ? "s" : "");
+        buffer_format(out, ": %" PRId64 " tenant%s wait%s", waiting, plural(waiting),
+                      waiting == 1 ? "s" : "");
         buffer_text(out, ": ");
         output_escape(document_text(cluster, "code"), out);
         buffer_text(out, " ");

@@ -80,6 +80,7 @@ typedef struct run_report {
     const char *recovery_verified;
     int64_t recovery_time_us;
     int64_t recovery_size_bytes;
+    bool held_back; /* final: something has to be waited for, and nothing was begun */
 } run_report_t;
 
 /* What runs share at one agent. */
@@ -187,6 +188,7 @@ struct run {
     bool worked;                    /* its work was let begin, in this process */
     bool refused;                   /* unfit: its warrant was refused; what it left may be read */
     error_t unfit;                  /* why it cannot even begin: its bundle, cluster, warrant */
+    bool held_back;                 /* what was signed, or this host, has it wait */
     int64_t begun_boot_us;
     int64_t wait_until_boot_us; /* WAITING */
     int fd_polled;              /* descriptors that the loop has registered; -1: none */

@@ -55,9 +55,10 @@ typedef struct report_facts {
     uint32_t step;
     bool has_position;
     uint32_t position;
-    bool touched;            /* the attempt committed something, or may have */
-    bool found;              /* of a try that the catalog, which went back in time, may not know */
-    bool unspent;            /* transient, and nothing was begun: it counts for no try */
+    bool touched; /* the attempt committed something, or may have */
+    bool found;   /* of a try that the catalog, which went back in time, may not know */
+    bool unspent; /* transient, and nothing was begun, since something has to be waited for: it
+                     counts for no try */
     error_code_t error_code; /* ERROR_NONE where there is none */
     const char *sqlstate;
     const char *error;

@@ -99,7 +99,8 @@ typedef struct task {
     task_state_t state;
     ident_t attempt;
     uint32_t attempts;
-    agent_key_t agent; /* who has, or had, the attempt */
+    uint32_t given_back; /* unbegun, so often in a row: the wait grows by it; not stored */
+    agent_key_t agent;   /* who has, or had, the attempt */
     uint32_t from_position;
     uint32_t to_position; /* as the signed order has it */
     uint32_t position;    /* as the last report left it */

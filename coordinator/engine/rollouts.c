@@ -73,8 +73,8 @@ static void cancel(engine_t *engine, run_t *run, const event_t *event, effects_t
 }
 
 /* A resume accepts the failures so far, and takes back nothing that was accepted before: what the
- * plan showed was, with the plan, and leaves the budget whole. Last wave first: the current one may pass on the spot, and
- * then those after it must have been forgiven. */
+ * plan showed was, with the plan, and leaves the budget whole. Last wave first: the current one may
+ * pass on the spot, and then those after it must have been forgiven. */
 static void forgive(engine_t *engine, run_t *run, const event_t *event, effects_t *effects) {
     rollout_t *rollout = run->rollout;
     uint32_t current = rollout->current_wave;

@@ -131,13 +131,14 @@ static void carry_out(engine_t *engine, run_t *run, uint32_t ordinal, task_effec
         effects_add(effects, sent);
         break;
     case TASK_DO_ARM:
-        task->due_us =
-            event->now_us + INT64_C(1000) * backoff_wait_ms(&engine->options.retry,
-                                                            (int)task->attempts, event->chance);
+        task->due_us = event->now_us +
+                       INT64_C(1000) * backoff_wait_ms(&engine->options.retry,
+                                                       (int)(task->attempts + task->given_back),
+                                                       event->chance);
         break;
     case TASK_DO_CLEAR:
         forget_error(task);
-        task->attempts = 0;
+        task->attempts = task->given_back = 0;
         task->finished_us = 0;
         break;
     case TASK_DO_NOTHING:
@@ -238,6 +239,21 @@ void tasks_rule(engine_t *engine, run_t *run, uint32_t ordinal, const event_t *e
     tasks_apply(engine, run, ordinal, ruling->event, event, effects);
 }
 
+/* What goes back unbegun is no try: the order's end bounds how often, and the wait grows as after
+ * tries. What fails after it began is one. */
+static void note_given_back(task_t *task, const report_facts_t *report) {
+    enum { COUNTED_MOST = 64 }; /* the longest wait is reached long before */
+    if (report->event != TASK_EVENT_TRANSIENT) {
+        return;
+    }
+    if (report->unspent && !report->touched && task->attempts > 0) {
+        task->attempts--;
+        task->given_back += task->given_back < COUNTED_MOST;
+    } else {
+        task->given_back = 0;
+    }
+}
+
 void tasks_report(engine_t *engine, run_t *run, uint32_t ordinal, const event_t *event,
                   effects_t *effects) {
     const report_facts_t *report = event->report;
@@ -277,9 +293,7 @@ void tasks_report(engine_t *engine, run_t *run, uint32_t ordinal, const event_t 
         forget_error(task);
         set_text(&task->notes, report->notes);
     }
-    if (report->unspent && !report->touched && task->attempts > 0) {
-        task->attempts--; /* the end of the order bounds how often */
-    }
+    note_given_back(task, report);
     save(run, ordinal, effects);
     tasks_apply(engine, run, ordinal, report->event, event, effects);
 }

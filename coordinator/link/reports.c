@@ -309,7 +309,9 @@ static void tell_engine(hub_t *self, session_t *session, const taken_t *taken) {
     facts.step = (uint32_t)report->step;
     facts.touched = outcome_touched(report->step, report->outcome, &positions);
     facts.error_code = taken->code;
-    facts.unspent = facts.event == TASK_EVENT_TRANSIENT && ticket_has_lapsed(taken->code);
+    /* an agent of before that field says it of a lapsed ticket by its code alone */
+    facts.unspent = facts.event == TASK_EVENT_TRANSIENT &&
+                    (report->held_back || ticket_has_lapsed(taken->code));
     facts.sqlstate = report->failure != NULL ? report->failure->sqlstate : NULL;
     facts.error = taken->error.size > 0 ? buffer_string(&taken->error) : NULL;
     facts.notes = taken->notes.size > 0 ? buffer_string(&taken->notes) : NULL;

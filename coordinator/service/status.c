@@ -189,26 +189,35 @@ typedef struct lane_sum {
     uint32_t in_flight;
     uint32_t ready;
     const agent_row_t *suspended; /* that has work which nobody has word of, or is to get some */
+    uint32_t given_back;          /* of the ready ones: unbegun, and nothing came of them since */
+    const task_t *waiter;         /* one of those */
 } lane_sum_t;
 
 enum { SHOWN_CLUSTERS = 256 };
 
-/* Why work that lies on the cluster does not go on, where nobody acts on it. */
+/* Why work that lies on the cluster does not go on: nobody acts on it, or who does has to wait. */
 static void add_blocker(const call_t *call, const rollout_t *rollout, const fleet_t *fleet,
                         const lane_sum_t *lane, row_t *row) {
     CLEANUP(buffer_free) buffer_t text = {0};
-    error_code_t code = ERROR_AGENT_UNREACHABLE;
+    error_code_t code = ERROR_NONE;
     if (!rollout_state_is_final(rollout->state) && lane->ready + lane->in_flight > 0) {
         reach_blocker(call, fleet, lane->cluster, &text);
-        if (text.size == 0) {
+        code = text.size > 0 ? ERROR_AGENT_UNREACHABLE : ERROR_NONE;
+        if (text.size == 0 && lane->suspended != NULL) {
             code = ERROR_AGENT_SUSPENDED;
             reach_suspension(lane->suspended, &text);
         }
     }
-    bool blocked = text.size > 0;
+    bool given_back = text.size == 0 && lane->waiter != NULL;
+    if (given_back) {
+        code = lane->waiter->error_code;
+        buffer_format(&text, "given back unbegun, and tried again: %s",
+                      lane->waiter->error != NULL ? lane->waiter->error : "no reason was told");
+    }
     row_text(row, "blocker", buffer_string(&text));
-    row_text(row, "code", blocked ? error_code_text(code) : "");
-    row_text(row, "hint", blocked ? error_code_hint(code) : "");
+    row_number(row, "given_back", given_back ? lane->given_back : 0);
+    row_text(row, "code", code != ERROR_NONE ? error_code_text(code) : "");
+    row_text(row, "hint", code != ERROR_NONE ? error_code_hint(code) : "");
 }
 
 /* What the task adds to its cluster's lane. */
@@ -217,6 +226,10 @@ static void sum_task(const call_t *call, const rollout_t *rollout, const fleet_t
     bool ready = task->state == TASK_READY || task->state == TASK_WAITING;
     lane->in_flight += task_state_is_in_flight(task->state);
     lane->ready += ready;
+    if (ready && task->given_back > 0) {
+        lane->given_back++;
+        lane->waiter = task;
+    }
     if (lane->suspended != NULL || !rollout_goes_forward(rollout)) {
         return; /* what it takes back, or only looks at, it is given all the same */
     }

@@ -57,6 +57,14 @@ static bool end_may_wait(job_kind_t kind) {
            kind == JOB_KIND_LOOK;
 }
 
+static bool is_held_back(const run_t *run) {
+    static const unsigned BEFORE =
+        IN(JOB_ACCEPTED) | IN(JOB_CHECKING) | IN(JOB_PROTECTING) | IN(JOB_WAITING);
+    bool unbegun = !run->resumed && !run->machine.begun && (BEFORE & IN(run->last_state)) != 0;
+    return run->machine.state == JOB_TRANSIENT &&
+           (run->held_back || (unbegun && run->machine.leaseless));
+}
+
 static void finish(sim_t *sim, agent_t *agent, run_t *run) {
     job_outcome_t outcome = job_outcome_of(run->machine.state);
     bool good = outcome == JOB_OUTCOME_DONE || outcome == JOB_OUTCOME_NOT_NEEDED;
@@ -70,6 +78,7 @@ static void finish(sim_t *sim, agent_t *agent, run_t *run) {
                                  .outcome = outcome,
                                  .final = true,
                                  .has_state = true,
+                                 .held_back = is_held_back(run),
                                  .error = good ? ERROR_NONE : run->error});
     keep_progress(agent, run);
     oracle_ends(sim, agent->number, &run->what, outcome);
@@ -116,6 +125,7 @@ static bool refuse(run_t *run, job_effect_t effect) {
         return false;
     }
     run->error = run->unfit;
+    run->held_back = run->unfit_passes && !run->resumed;
     step_over(run, run->unfit_passes ? JOB_EVENT_TRANSIENT
                    : !run->resumed   ? JOB_EVENT_REFUSED
                                      : JOB_EVENT_FAILED);
@@ -131,6 +141,7 @@ static bool work_is_refused(sim_t *sim, agent_t *agent, run_t *run) {
         return false;
     }
     run->error = run->unfit;
+    run->held_back = run->unfit_passes;
     step_over(run, run->unfit_passes ? JOB_EVENT_TRANSIENT : JOB_EVENT_FAILED);
     return true;
 }

@@ -3,7 +3,8 @@
  *
  * The production engine (agent/engine) decides; what stands here keeps the rules of agent/loop.c,
  * crew.c, recruit.c, reports.c, link.c and of the steps: intent before action, one journal commit
- * before what it explains, reports numbered without a gap, leases that run from when what they answer was sent.
+ * before what it explains, reports numbered without a gap, leases that run from when what they
+ * answer was sent.
  */
 #ifndef DROVER_TESTS_SIM_AGENT_H
 #define DROVER_TESTS_SIM_AGENT_H
@@ -68,6 +69,7 @@ struct run {
     job_event_t over_event;
     error_code_t unfit;
     bool unfit_passes;
+    bool held_back; /* unfit, which passes, before anything was begun */
     error_code_t error;
     int64_t wait_until_us;
     int64_t begun_us;
@@ -201,6 +203,7 @@ typedef struct agent_told {
     job_outcome_t outcome;
     bool final;
     bool has_state;
+    bool held_back;
     uint32_t point;
     error_code_t error;
 } agent_told_t;

@@ -62,6 +62,7 @@ void agent_report(sim_t *sim, agent_t *agent, const run_t *run, const agent_told
         .good = told->final && run->main ? result_of(told->outcome) : 0,
         .key = sim->key_from[agent->number],
         .error = told->error,
+        .held_back = told->held_back,
         .point = told->point,
         .finished_us = agent_wall(sim, agent),
     };

@@ -361,6 +361,7 @@ static void tell_engine(sim_t *sim, coordinator_t *self, uint32_t agent, const r
                             .found = found,
                             .unspent = report->error == ERROR_CARD_REVOKED,
                             .error_code = report->error};
+    facts.unspent = facts.event == TASK_EVENT_TRANSIENT && report->held_back;
     bool moved = report->has_state && report->position != task->from_position;
     facts.touched = moved || report->outcome == JOB_OUTCOME_UNKNOWN ||
                     (report->outcome == JOB_OUTCOME_DONE && step_changes(report->step));

@@ -157,12 +157,33 @@ static void calm_one(sim_t *sim, coordinator_t *self, rollout_t *rollout) {
     }
 }
 
+/* Agents know of a hold that a catalog which went back forgot, and give its jobs back; the status
+ * names it, and the command that ends it. */
+static bool is_held(const rollout_t *rollout) {
+    for (uint32_t i = 0; i < rollout->task_count; i++) {
+        const task_t *task = &rollout->tasks[i];
+        if (task->given_back > 0 && task->error_code == ERROR_FLEET_HELD) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool any_held(const coordinator_t *self) {
+    for (size_t i = 0; i < engine_rollout_count(self->engine); i++) {
+        if (is_held(engine_rollout_at(self->engine, i))) {
+            return true;
+        }
+    }
+    return false;
+}
+
 void operator_calm(sim_t *sim) {
     coordinator_t *self = &sim->coordinators[sim->faults->survivor];
     if (!self->up || self->paused) {
         return;
     }
-    if (sim->held || catalog_meta(self)->held) {
+    if (sim->held || catalog_meta(self)->held || any_held(self)) {
         orders_hold(sim, self, false);
     }
     resume_agents(sim, self, 1, 1);
@@ -178,7 +199,7 @@ void operator_calm(sim_t *sim) {
 
 /* A reason for which the coordinator waits that is told to operators. */
 static bool is_blocked(const rollout_t *rollout) {
-    return rollout->state == ROLLOUT_PAUSED ||
+    return rollout->state == ROLLOUT_PAUSED || is_held(rollout) ||
            (rollout->state == ROLLOUT_RUNNING &&
             rollout->waves[rollout->current_wave].state == WAVE_AWAITING);
 }

@@ -207,6 +207,7 @@ typedef struct report {
     uint32_t good;  /* of a result: 1 failed, 2 well; 0: no result */
     uint32_t key;   /* that signed it: see statement */
     error_code_t error;
+    bool held_back;
     uint32_t point; /* recovery point taken, + 1 */
     int64_t finished_us;
 } report_t;

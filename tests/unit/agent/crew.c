@@ -252,6 +252,7 @@ typedef struct last {
     Drover__Outcome outcome;
     char code[16];
     bool final;
+    bool held_back;
     digest_t order;
     uint32_t result;
     int count;
@@ -264,6 +265,7 @@ static status_t on_report(const journal_report_t *report, void *context, error_t
     assert_non_null(wire);
     last->outcome = wire->outcome;
     last->final = wire->final;
+    last->held_back = wire->held_back;
     last->order = field_digest(wire->order);
     last->result = report->result;
     last->count++;
@@ -326,8 +328,34 @@ static void test_a_job_whose_cluster_is_anothers(void **state) {
     settle(stage);
     assert_int_equal(last_report(stage).count, 0); /* nor is there a coordinator */
     agent->welcomed = true;
-    ended(stage, DROVER__OUTCOME__OUTCOME_TRANSIENT, ERROR_CANCELLED);
+    ended(stage, DROVER__OUTCOME__OUTCOME_TRANSIENT, ERROR_LEASE_ENDED);
+    assert_true(last_report(stage).held_back);
     agent->welcomed = false;
+}
+
+/* What goes back after it was begun, or for a fault, is a try of it. */
+static void test_what_is_a_try(void **state) {
+    stage_t *stage = *state;
+    agent_t *agent = &stage->agent;
+    error_t fault = {0};
+    run_t *run = recruit(stage, JOB_KIND_FORWARD);
+    run->begun = run->machine.begun = run->machine.leaseless = true;
+    run->machine.state = JOB_WORKING;
+    agent->leases[0].queued--;
+    agent->leases[0].running++;
+    run_over(run, JOB_EVENT_HALTED);
+    ended(stage, DROVER__OUTCOME__OUTCOME_TRANSIENT, ERROR_LEASE_ENDED);
+    assert_false(last_report(stage).held_back);
+    run = recruit(stage, JOB_KIND_FORWARD);
+    run->begun = true;
+    run->machine.state = JOB_CHECKING;
+    (void)error_set(&fault, ERROR_DB_UNREACHABLE, "nobody answers");
+    run_fail(run, &fault);
+    settle(stage);
+    last_t last = last_report(stage);
+    assert_int_equal(last.outcome, DROVER__OUTCOME__OUTCOME_TRANSIENT);
+    assert_string_equal(last.code, error_code_text(ERROR_DB_UNREACHABLE));
+    assert_false(last.held_back);
 }
 
 /* A process that was stopped past its lease sees that before any answer lets a job go on. */
@@ -517,6 +545,7 @@ static void test_a_hold_before_the_work(void **state) {
     run->machine.protects = true;
     run_over(run, JOB_EVENT_DONE);
     ended(stage, DROVER__OUTCOME__OUTCOME_TRANSIENT, ERROR_FLEET_HELD);
+    assert_true(last_report(stage).held_back);
 }
 
 /* The order names no database: which one a baseline stamps, this agent must have found out. */
@@ -526,6 +555,7 @@ static void test_a_baseline_of_a_database_that_was_not_read(void **state) {
     run_t *run = recruit(stage, JOB_KIND_BASELINE);
     give_order(stage, run);
     ended(stage, DROVER__OUTCOME__OUTCOME_TRANSIENT, ERROR_TENANT_MISMATCH);
+    assert_true(last_report(stage).held_back);
 }
 
 /* A job that was at work before a restart: its tenant's ledger may be read though its warrant is
@@ -548,6 +578,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_a_job_without_an_order),
         TEST(test_a_job_whose_cluster_is_anothers),
+        TEST(test_what_is_a_try),
         TEST(test_a_lease_that_ended_meanwhile),
         TEST(test_a_newer_order_supersedes),
         TEST(test_what_is_accepted_supersedes),

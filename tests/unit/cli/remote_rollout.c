@@ -309,6 +309,28 @@ static void test_waits(void **state) {
     "\"paused\",\"touched\":1,\"tasks\":2,\"counts\":{\"failed\":1},\"failures\":[{\"code\":"      \
     "\"DRV-3004\",\"sqlstate\":\"23505\",\"count\":1,\"tenant\":\"acme\",\"error\":\"dup\"}]}"
 
+/* What work waits for: an agent that is away has all of it wait, what went back unbegun is counted.
+ */
+static void test_status_names_blockers(void **state) {
+    static const char ANSWER[] =
+        "{\"rollout\":\"1f3a22c4-0000\",\"name\":\"app V042\",\"kind\":\"forward\","
+        "\"state\":\"running\",\"tasks\":9,\"clusters\":["
+        "{\"cluster\":\"eu\",\"in_flight\":2,\"ready\":3,\"given_back\":0,"
+        "\"blocker\":\"its agent is away\",\"code\":\"DRV-6013\",\"hint\":\"look\"},"
+        "{\"cluster\":\"us\",\"in_flight\":2,\"ready\":3,\"given_back\":1,"
+        "\"blocker\":\"a hold stands\",\"code\":\"DRV-7048\",\"hint\":\"release it\"}]}";
+    const fake_reply_t replies[] = {{.verb = "rollout.status", .document = ANSWER}};
+    fake_t *fake = fake_start(&(fake_options_t){0}, replies, 1);
+    (void)state;
+    fake_run_t run = fake_run(fake, (const char *const[FAKE_WORDS]){"rollout", "status"});
+    assert_int_equal(run.exit_code, 0);
+    has(run.out, "cluster eu: 5 tenants wait: DRV-6013 its agent is away\n");
+    has(run.out, "cluster us: 1 tenant waits: DRV-7048 a hold stands\n");
+    has(run.out, "  HINT: release it\n");
+    fake_run_free(&run);
+    fake_stop(&fake);
+}
+
 static void test_status(void **state) {
     const fake_reply_t replies[] = {{.verb = "rollout.status", .document = STATUS}};
     fake_t *fake = fake_start(&(fake_options_t){0}, replies, 1);
@@ -398,6 +420,7 @@ int main(void) {
         cmocka_unit_test(test_nothing_to_sign),
         cmocka_unit_test(test_waits),
         cmocka_unit_test(test_status),
+        cmocka_unit_test(test_status_names_blockers),
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_report),
     };

@@ -55,12 +55,45 @@ static void test_unspent(void **state) {
         if (round < 2) {
             assert_task(rollout, 0, TASK_WAITING);
             assert_int_equal(task->attempts, 0);
-            assert_int_equal(task->due_us, stage.now_us + SECONDS(1));
-            stage.now_us += SECONDS(1);
+            assert_int_equal(task->due_us, stage.now_us + SECONDS(1 << round)); /* as after tries */
+            stage.now_us += SECONDS(1 << round);
             stage_tick(&stage, 0, 1);
         }
     }
     assert_task(rollout, 0, TASK_FAILED);
+    stage_close(&stage);
+}
+
+/* However often it is given back: it waits ever longer, up to the bound, and never fails of it. A
+ * failure of work that began counts as the first, and its wait begins anew. */
+static void test_given_back_for_long(void **state) {
+    (void)state;
+    enum { ROUNDS = 200 };
+    stage_t stage;
+    stage_open(&stage);
+    stage.chance = UINT32_MAX;
+    rollout_t *rollout = stage_start(&stage, &ONE);
+    const task_t *task = &rollout->tasks[0];
+    report_facts_t facts = {.job = task->job, .event = TASK_EVENT_TRANSIENT, .unspent = true};
+    for (int round = 0; round <= ROUNDS; round++) {
+        assert_int_equal(stage_room(&stage, 1, 1), 1);
+        const agent_key_t agent = task->agent;
+        facts.attempt = task->attempt;
+        facts.unspent = round < ROUNDS;
+        stage_report_facts(&stage, &agent, &facts);
+        assert_task(rollout, 0, TASK_WAITING);
+        if (round == ROUNDS - 1) {
+            assert_int_equal(task->due_us, stage.now_us + SECONDS(RETRY_SECONDS));
+            assert_true(task->given_back > 0 && task->given_back < ROUNDS);
+        }
+        if (round < ROUNDS) {
+            stage.now_us += SECONDS(RETRY_SECONDS);
+            stage_tick(&stage, 0, 1);
+        }
+    }
+    assert_int_equal(task->attempts, 1);
+    assert_int_equal(task->given_back, 0);
+    assert_int_equal(task->due_us, stage.now_us + SECONDS(1));
     stage_close(&stage);
 }
 
@@ -535,6 +568,7 @@ case_list_t cases_task(void) {
     static const struct CMUnitTest ITEMS[] = {
         cmocka_unit_test(test_transient),
         cmocka_unit_test(test_unspent),
+        cmocka_unit_test(test_given_back_for_long),
         cmocka_unit_test(test_due_in_failed_wave),
         cmocka_unit_test(test_stop_ends_waits),
         cmocka_unit_test(test_unknown_then_evidence),

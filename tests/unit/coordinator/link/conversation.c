@@ -231,6 +231,33 @@ static void test_report_of_anothers_job_is_audited_not_applied(void **state) {
     rollout_destroy(&rollout);
 }
 
+/* The job goes back to wait; so often as it likes, as one that never was, or as a try. */
+static void give_back(world_t *world, bool held_back) {
+    Drover__Failure failure = DROVER__FAILURE__INIT;
+    Drover__Report report =
+        report_of(&world->a, DROVER__STEP__STEP_CHECK, DROVER__OUTCOME__OUTCOME_TRANSIENT, true);
+    failure.code = field_of_text("DRV-7048");
+    failure.message = field_of_text("a signed hold stands");
+    report.failure = &failure;
+    report.held_back = held_back;
+    say_report(&world->a, &report);
+}
+
+static void test_what_is_held_back_spends_no_try(void **state) {
+    world_t *world = *state;
+    get_going(world);
+    const task_t *task = engine_task(*hub_engine(world->hub), &world->a.job);
+    give_back(world, true);
+    assert_int_equal(task->state, TASK_WAITING);
+    assert_int_equal(task->attempts, 0);
+    assert_int_equal(task->given_back, 1);
+    (void)await_message(&world->a, JOBS, 2);
+    task = engine_task(*hub_engine(world->hub), &world->a.job);
+    give_back(world, false);
+    assert_int_equal(task->attempts, 1);
+    assert_int_equal(task->given_back, 0);
+}
+
 /* ------------------------------------------------------------------ restarts */
 
 static void restart(world_t *world) {
@@ -604,6 +631,7 @@ int main(void) {
         TEST(test_gap_is_not_passed),
         TEST(test_report_of_anothers_job_is_audited_not_applied),
         TEST(test_report_of_an_unknown_job_is_kept_and_told),
+        TEST(test_what_is_held_back_spends_no_try),
         TEST(test_what_a_forgetful_agent_had_is_touched),
         TEST(test_restart_sends_again_what_the_agent_lacks),
         TEST(test_restart_leaves_what_the_agent_has),

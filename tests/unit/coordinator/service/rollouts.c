@@ -48,6 +48,28 @@ static void a_plan_tells_who_and_what(void **state) {
     assert_int_equal(engine_rollout_count(w->engine), 0);
 }
 
+/* An agent gave a job back unbegun: what it waits for is told, while the task waits or is ready. */
+static void what_is_held_back_is_named(void **state) {
+    world_t *w = *state;
+    world_put_many(w, 3, 0);
+    (void)ask(w, "rollout.start", "{\"spec\":\"%s\",\"name\":\"first\"}", SPEC);
+    assert_int_equal(world_dispatch(w), 2);
+    json_t *status = ask(w, "rollout.status", "{\"rollout\":\"first\"}");
+    assert_string_equal(text_of(status, "clusters.0.blocker"), "");
+    assert_int_equal(number_of(status, "clusters.0.given_back"), 0);
+    static const world_outcome_t HELD[] = {
+        {.tenant = "tenant00000", .event = TASK_EVENT_TRANSIENT, .code = ERROR_FLEET_HELD}, {0}};
+    world_work(w, HELD);
+    const task_t *task = &world_rollout(w)->tasks[0];
+    assert_int_equal(task->state, TASK_WAITING);
+    status = ask(w, "rollout.status", "{\"rollout\":\"first\"}");
+    assert_string_equal(text_of(status, "clusters.0.blocker"),
+                        "given back unbegun, and tried again: what went wrong");
+    assert_string_equal(text_of(status, "clusters.0.code"), "DRV-7048");
+    assert_string_equal(text_of(status, "clusters.0.hint"), error_code_hint(ERROR_FLEET_HELD));
+    assert_int_equal(number_of(status, "clusters.0.given_back"), 1);
+}
+
 static void bad_specs_change_nothing(void **state) {
     world_t *w = *state;
     world_put_many(w, 3, 0);
@@ -395,6 +417,7 @@ static void a_page_of_a_plan_that_changed_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         WORLD_TEST(a_plan_tells_who_and_what),
+        WORLD_TEST(what_is_held_back_is_named),
         WORLD_TEST(bad_specs_change_nothing),
         WORLD_TEST(nothing_but_refusals_does_not_start),
         WORLD_TEST(a_stale_plan_is_refused),

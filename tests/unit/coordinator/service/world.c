@@ -540,6 +540,7 @@ static void report(world_t *w, rollout_t *rollout, task_t *task, const world_out
             facts.event = o->event;
             facts.position = (uint32_t)o->position;
             facts.touched = o->touched;
+            facts.unspent = o->code == ERROR_FLEET_HELD; /* given back unbegun */
             facts.error_code = o->code;
             facts.error = o->code != ERROR_NONE ? "what went wrong" : NULL;
         }
