@@ -272,9 +272,19 @@ static bool carry_out(run_t *run) {
     return any;
 }
 
+void crew_refuse_expired(run_t *run) {
+    (void)error_set(&run->unfit, ERROR_JOB_EXPIRED,
+                    "the job came after the end of the batch that it was sent in");
+    run->refused = true;
+}
+
 /* Whether the warrant has spoken, either way; a refusal begins, to be reported. */
 static bool is_judged(agent_t *agent, run_t *run) {
     error_t err = {0};
+    if (run->expired) {
+        crew_refuse_expired(run);
+        return true;
+    }
     court_answer_t answer = notary_judge(agent, run, &err);
     run->refused = answer == COURT_REFUSED;
     if (run->refused && err.code == ERROR_CANCELLED) {
@@ -343,7 +353,7 @@ static bool may_begin(agent_t *agent, run_t *run) {
     if (run->cluster == NULL && run->unfit.code == ERROR_NONE) {
         crew_place(agent, run);
     }
-    if (run->cluster == NULL) {
+    if (run->unfit.code != ERROR_NONE || run->cluster == NULL) {
         return run->unfit.code != ERROR_NONE; /* begins, to be refused */
     }
     const agent_lease_t *lease = &agent->leases[run->cluster_index];

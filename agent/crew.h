@@ -20,6 +20,7 @@ typedef struct crew_batch {
     sign_public_t signer; /* the coordinator's key; zero: a batch of our own */
     const void *payload;
     size_t payload_size;
+    bool expired; /* it came after its end: no job of it begins, and each says so */
 } crew_batch_t;
 MUST_CHECK status_t crew_accept(agent_t *agent, const crew_batch_t *batch, error_t *err);
 
@@ -30,6 +31,10 @@ bool crew_is_own(const run_t *run);
 /* Find the configured cluster that a job means. Right after a start, clusters that were not reached
  * yet have no identity: then nothing is decided. One that is not ours makes the job unfit. */
 void crew_place(agent_t *agent, run_t *run);
+
+/* Make a job unfit because it came after its end. What was at work before a restart, by an intent
+ * that was journaled beside that, is read first. */
+void crew_refuse_expired(run_t *run);
 
 /* The coordinator asks to stop these attempts. */
 void crew_cancel(agent_t *agent, const Drover__Cancel *cancel);

@@ -272,18 +272,20 @@ static void on_jobs(agent_t *agent, const envelope_t *envelope, const Drover__Jo
     curve_public_t meant = field_curve(batch->agent_key);
     if (!curve_public_equal(&own, &meant)) {
         (void)error_set(&err, ERROR_SIGNATURE, "jobs that were signed for another agent");
-    } else if (batch->expires_us < clock_wall_us()) {
-        (void)error_set(&err, ERROR_CLOCK_SKEW, "jobs that have expired");
-    }
-    if (err.code != ERROR_NONE) {
         log_error("jobs refused", &err);
         return;
     }
     if (!may_command(agent, batch->epoch, field_ident(batch->incarnation))) {
         return;
     }
-    crew_batch_t taken = {
-        .batch = batch, .payload = envelope->payload, .payload_size = envelope->payload_size};
+    crew_batch_t taken = {.batch = batch,
+                          .payload = envelope->payload,
+                          .payload_size = envelope->payload_size,
+                          .expired = batch->expires_us < clock_wall_us()};
+    if (taken.expired) {
+        log_warning("jobs came too late", "jobs", LOG_NUMBER(batch->n_jobs), "code",
+                    error_code_text(ERROR_JOB_EXPIRED), "hint", error_code_hint(ERROR_JOB_EXPIRED));
+    }
     memcpy(taken.signer.bytes, envelope->key, SIGN_PUBLIC_BYTES);
     if (crew_accept(agent, &taken, &err) != STATUS_OK) {
         log_error("jobs not accepted", &err);

@@ -154,6 +154,15 @@ static journal_job_t journal_entry(const Drover__JobBatch *batch, const Drover__
     };
 }
 
+/* It goes back, and its report says why: else nobody but this host's log would know what keeps the
+ * tenant waiting, where a clock is wrong. */
+static void expire(run_t *run) {
+    run->expired = true;
+    if (!run->resumed) {
+        crew_refuse_expired(run);
+    }
+}
+
 status_t crew_accept(agent_t *agent, const crew_batch_t *from, error_t *err) {
     for (size_t i = 0; i < from->batch->n_jobs; i++) {
         const Drover__Job *job = from->batch->jobs[i];
@@ -168,6 +177,9 @@ status_t crew_accept(agent_t *agent, const crew_batch_t *from, error_t *err) {
         if (!known) {
             TRY(recruit(agent, from->batch, job, &run, err));
             set_sender(run, &from->signer);
+            if (from->expired) {
+                expire(run);
+            }
         }
     }
     agent->must_commit = true;
@@ -183,6 +195,7 @@ static status_t resume(const journal_job_t *job, void *context, error_t *err) {
     }
     run_t *run = NULL;
     status_t status = recruit(agent, batch, batch->jobs[job->index], &run, err);
+    bool expired = batch->expires_us != 0 && batch->expires_us < job->accepted_us;
     drover__job_batch__free_unpacked(batch, NULL);
     if (status == STATUS_OK) {
         set_sender(run, &job->signer);
@@ -190,6 +203,9 @@ static status_t resume(const journal_job_t *job, void *context, error_t *err) {
         run->machine.tries = job->tries;
         run->machine.cancelled = job->cancelled;
         run->resumed = job->state != JOB_ACCEPTED;
+        if (expired) {
+            expire(run); /* it was killed before it had said so */
+        }
     }
     return status;
 }

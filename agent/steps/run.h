@@ -189,6 +189,7 @@ struct run {
     bool refused;                   /* unfit: its warrant was refused; what it left may be read */
     error_t unfit;                  /* why it cannot even begin: its bundle, cluster, warrant */
     bool held_back;                 /* what was signed, or this host, has it wait */
+    bool expired;                   /* it came after the end of its batch: its work never begins */
     int64_t begun_boot_us;
     int64_t wait_until_boot_us; /* WAITING */
     int fd_polled;              /* descriptors that the loop has registered; -1: none */

@@ -214,7 +214,7 @@ static bool may_begin(sim_t *sim, agent_t *agent, run_t *run) {
     if (!run->placed && run->unfit == ERROR_NONE) {
         place(agent, run);
     }
-    if (!run->placed) {
+    if (run->unfit != ERROR_NONE || !run->placed) {
         return run->unfit != ERROR_NONE;
     }
     const agent_place_t *at = &agent->places[run->place];
@@ -335,6 +335,8 @@ static run_t *recruit(sim_t *sim, agent_t *agent, const job_item_t *what, uint32
                     what->kind == JOB_KIND_BACKUP,
         .backoff = {.first_ms = 100, .most_ms = 5000, .attempts = 8},
     };
+    run->unfit = what->expired ? ERROR_JOB_EXPIRED : ERROR_NONE;
+    run->unfit_passes = what->expired;
     place(agent, run);
     *agent->runs_end = run;
     agent->runs_end = &run->next_run;
@@ -351,12 +353,14 @@ static bool is_known(const agent_t *agent, const ident_t *attempt) {
     return false;
 }
 
-void agent_accept(sim_t *sim, agent_t *agent, const job_item_t *jobs, uint32_t count) {
-    for (uint32_t i = 0; i < count; i++) {
+void agent_accept(sim_t *sim, agent_t *agent, const message_t *message) {
+    const job_item_t *jobs = (const job_item_t *)(message + 1);
+    for (uint32_t i = 0; i < message->count; i++) {
         if (!is_known(agent, &jobs[i].attempt)) {
             journal_job_t entry = {.what = jobs[i], .state = JOB_ACCEPTED};
+            entry.what.expired = message->wall_us < agent_wall(sim, agent);
             uint32_t at = disk_append(&agent->journal, JOURNAL_JOBS, &entry);
-            (void)recruit(sim, agent, &jobs[i], at);
+            (void)recruit(sim, agent, &entry.what, at);
         }
     }
     agent->must_commit = true;
@@ -373,6 +377,9 @@ void agent_resume(sim_t *sim, agent_t *agent) {
         run->machine.tries = job->tries;
         run->machine.cancelled = job->cancelled;
         run->resumed = job->state != JOB_ACCEPTED;
+        if (run->resumed && run->unfit == ERROR_JOB_EXPIRED) {
+            run->unfit = ERROR_NONE; /* what it left is read first; then agent_judge has spoken */
+        }
     }
 }
 

@@ -214,7 +214,7 @@ void agent_reports_gather(const sim_t *sim, agent_t *agent);
 void agent_send_reports(sim_t *sim, agent_t *agent);
 
 /* Jobs. */
-void agent_accept(sim_t *sim, agent_t *agent, const job_item_t *jobs, uint32_t count);
+void agent_accept(sim_t *sim, agent_t *agent, const message_t *message);
 void agent_cancel(sim_t *sim, agent_t *agent, const ident_t *attempts, uint32_t count);
 void agent_resume(sim_t *sim, agent_t *agent);
 void agent_drop_runs(sim_t *sim, agent_t *agent);

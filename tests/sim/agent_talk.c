@@ -339,9 +339,8 @@ void agent_hear(sim_t *sim, agent_t *agent, const message_t *message) {
         }
         break;
     case MESSAGE_JOBS:
-        if (message->wall_us >= agent_wall(sim, agent) &&
-            may_command(sim, agent, &message->token)) {
-            agent_accept(sim, agent, (const job_item_t *)(message + 1), message->count);
+        if (may_command(sim, agent, &message->token)) {
+            agent_accept(sim, agent, message);
         }
         break;
     case MESSAGE_CANCEL:

@@ -99,6 +99,9 @@ static bool is_in_time(sim_t *sim, agent_t *agent, run_t *run, const paper_t *or
 }
 
 bool agent_judge(sim_t *sim, agent_t *agent, run_t *run) {
+    if (run->what.expired) {
+        return refuse(run, ERROR_JOB_EXPIRED, true);
+    }
     const paper_t *order = sim_paper(sim, run->what.order);
     if (order == NULL) {
         return refuse(run, ERROR_ORDER_MISSING, false);

@@ -186,6 +186,7 @@ typedef struct job_item {
     uint32_t generation_floor;
     uint32_t sequence_floor;
     int64_t deadline_us;
+    bool expired; /* at the agent: it came after its end */
     token_t token;
 } job_item_t;
 

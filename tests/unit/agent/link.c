@@ -342,6 +342,53 @@ static void test_what_is_owed(void **state) {
     agent->sent_report = agent->acknowledged;
 }
 
+/* ---- jobs that are late ---- */
+
+static bool has_let_go(void *context) {
+    const agent_t *agent = &((const stage_t *)context)->agent;
+    return journal_next(agent->journal) > 1 && agent->runs == NULL &&
+           !journal_is_dirty(agent->journal);
+}
+
+static status_t on_report(const journal_report_t *report, void *context, error_t *err) {
+    Drover__Report *wire = drover__report__unpack(NULL, report->size, report->bytes);
+    size_t *count = context;
+    (void)err;
+    assert_non_null(wire);
+    assert_true(wire->final && wire->held_back);
+    assert_int_equal(wire->outcome, DROVER__OUTCOME__OUTCOME_TRANSIENT);
+    assert_string_equal(wire->failure->code, error_code_text(ERROR_JOB_EXPIRED));
+    drover__report__free_unpacked(wire, NULL);
+    ++*count;
+    return STATUS_OK;
+}
+
+/* Jobs that came after their end: none begins, and each is given back with a report. */
+static void test_jobs_that_come_too_late(void **state) {
+    stage_t *stage = *state;
+    agent_t *agent = &stage->agent;
+    sample_pool_t *pool = calloc(1, sizeof *pool);
+    Drover__JobBatch *batch = (Drover__JobBatch *)sample_fill(&drover__job_batch__descriptor, pool);
+    batch->agent_key = field_of_curve(&stage->key);
+    batch->epoch = EPOCH;
+    batch->expires_us = clock_wall_us() - 1;
+    CLEANUP(buffer_free) buffer_t bytes = {0};
+    seal(stage, DROVER__KIND__KIND_JOBS, &batch->base, &bytes);
+    say(stage, bytes.data, bytes.size);
+    pair_await(stage->server, has_let_go, stage);
+    size_t reports = 0;
+    size_t jobs = batch->n_jobs;
+    free(pool);
+    error_t err = {0};
+    must(journal_reports(agent->journal, (journal_range_t){.most = 100}, on_report, &reports, &err),
+         &err);
+    assert_int_equal(reports, jobs);
+    say(stage, bytes.data, bytes.size); /* the same again: known, and said once */
+    say_next_trust(stage, &stage->trust.coordinator);
+    pair_await(stage->server, has_next_trust, stage); /* behind it */
+    assert_int_equal(journal_next(agent->journal), jobs + 1);
+}
+
 /* ---- leases ---- */
 
 enum { CLUSTER = 77, VALID_MS = 15000 };
@@ -483,6 +530,7 @@ static void test_reports_bring_results(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_jobs),
+        TEST(test_jobs_that_come_too_late),
         TEST(test_cancel),
         TEST(test_leases_run_from_what_was_said),
         TEST(test_what_is_said_to_be_out_of_reach_is_given_back),
