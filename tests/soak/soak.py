@@ -26,6 +26,7 @@ REST_S = 180  # invariant 13: what is open has come to rest so long after the la
 TICK_S = 0.05
 SAMPLE_S = 1.0
 QUIET = 6  # samples of each stop
+ORDERS = 140  # COURT_ORDERS in agent/trust/court.h, and some
 SWEEP_S = 60.0  # databases that a restore kept are dropped, as their owner does
 ROUNDS = 4  # an operator resumes so often before a stop
 OUTPUT = 200000  # characters of what the programs said
@@ -63,8 +64,8 @@ class Soak:
         while self.log.now() < self.duration_s:
             self.weather.tick()
             if stops and stops[0] <= self.log.now():
+                self.stand_still(is_first=len(stops) == len(gauges.STOPS))
                 stops.pop(0)
-                self.stand_still()
             if faults and faults[0].at_s <= self.log.now():
                 self.weather.strike(faults.pop(0))
             if self.log.now() >= sampled + SAMPLE_S:
@@ -77,7 +78,7 @@ class Soak:
 
     # Calm.
 
-    def stand_still(self):
+    def stand_still(self, is_first=False):
         """All rest, nothing is open, nothing suffers: what is held now was let go by nobody."""
         self.people.rest()
         self.log.stand()
@@ -86,6 +87,8 @@ class Soak:
         if self.await_calm(self.is_ready, "the catalog is not filled"):
             self.end_orders()
             self.end_rollouts(1)
+            if is_first:
+                self.warm_up()
         for _ in range(QUIET):
             self.weather.calm()
             time.sleep(SAMPLE_S)  # inventory goes on, and sessions that nobody needs end
@@ -93,6 +96,22 @@ class Soak:
         self.log("end", f"in use: { {name: self.gauge.stops(name) for name in gauges.MEASURED} }")
         self.log.go_on()
         self.people.go_on()
+
+    def warm_up(self):
+        """Agents remember the last ORDERS orders that they verified: let those that are measured
+        see as many. Agent two sleeps, so that agent one has the cluster that both see."""
+        two = self.fleet.agents["two"]
+        two.send(signal.SIGSTOP)
+        for number in range(ORDERS):
+            pair = f"name in (e{number % fields.EACH:02d},w{number % fields.EACH:02d})"
+            spec = self.fleet.write_spec("chain", name="warm.yaml", select=pair, **stages.NO_POINT)
+            answer = self.fleet.drover("rollout", "start", spec, "--look", "--yes")
+            if answer.code != 0:
+                self.log("end", f"{pair}: {answer.err.strip()[:200]}")
+            if number % fields.EACH == fields.EACH - 1:  # each pair is in one open rollout
+                self.end_rollouts(1)
+        self.end_rollouts(1)
+        two.send(signal.SIGCONT)
 
     def await_calm(self, holds, what):
         end = time.monotonic() + REST_S
