@@ -543,6 +543,9 @@ void agent_lose_state(sim_t *sim, agent_t *agent) {
     sim_tell(sim, "agent %u loses its state", agent->number);
     agent_crash(sim, agent);
     oracle_state_lost(sim, agent->number);
+    for (uint32_t i = 0; i < sim->options.tenants; i++) { /* its restores are lost with it */
+        sim->server->databases[i].closed_for_good = sim->server->databases[i].closed;
+    }
     agent->journal.full = false;
     agent->acknowledged_seen = 0;
     new_journal(sim, agent);

@@ -459,7 +459,7 @@ void faults_stop(sim_t *sim) {
         sim->server->databases[i].slow = 1;
         sim->server->databases[i].bad = 0;
         sim->server->databases[i].unfit = false;
-        if (sim->server->databases[i].closed_again) {
+        if (sim->server->databases[i].closed_for_good) {
             server_close(sim, i, false); /* by an operator: inventory tells who is closed */
         }
     }

@@ -330,7 +330,7 @@ void server_close(sim_t *sim, uint32_t tenant, bool closed) {
         return;
     }
     database->closed = closed;
-    database->closed_again = false;
+    database->closed_for_good = false;
     *(closed ? &database->closed_us : &database->opened_us) = sim->now_us;
 }
 

@@ -87,8 +87,8 @@ typedef struct database {
     bool closed;   /* to new sessions, while a restore swaps names */
     int64_t closed_us;
     int64_t opened_us;
-    bool closed_again; /* by a failover that lost its opening */
-    uint32_t built;    /* a restore's database stands beside it: job's short name */
+    bool closed_for_good; /* whoever would open it knows nothing of it: a person does */
+    uint32_t built;       /* a restore's database stands beside it: job's short name */
     bool built_ready;
     uint32_t built_point; /* what it was made of, + 1 */
     int64_t built_us;

@@ -139,7 +139,7 @@ static bool take_names_back(sim_t *sim, database_t *database, int64_t since_us) 
     }
     if (was_closed != database->closed) {
         server_close(sim, database->tenant, was_closed);
-        database->closed_again = was_closed;
+        database->closed_for_good = was_closed;
     }
     return any;
 }
