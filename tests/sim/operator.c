@@ -98,10 +98,10 @@ static void rule(sim_t *sim, coordinator_t *self, chance_t *chance) {
 }
 
 void operator_decide(sim_t *sim) {
-    coordinator_t *self = any_up(sim, chance_u32(&sim->probes));
+    coordinator_t *self = any_up(sim, chance_u32(&sim->people));
     if (self != NULL && !sim->options.big) {
-        take_key(sim, self, &sim->probes);
-        rule(sim, self, &sim->probes);
+        take_key(sim, self, &sim->people);
+        rule(sim, self, &sim->people);
         settle(sim, self);
     }
 }

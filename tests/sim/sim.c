@@ -268,6 +268,7 @@ static void make(sim_t *sim, const sim_options_t *options) {
     *sim = (sim_t){.options = *options};
     sim->chance.state = options->seed * UINT64_C(0x9E3779B97F4A7C15) + 1;
     sim->weather.state = options->seed * UINT64_C(0xD1B54A32D192ED03) + 7;
+    sim->people.state = options->seed * UINT64_C(0xA24BAED4963EE407) + 5;
     sim->probes.state = options->seed * UINT64_C(0x8CB92BA72F3D8DD7) + 3;
     sim->key_from = calloc(options->agents, sizeof *sim->key_from);
     INVARIANT(sim->key_from != NULL);

@@ -273,6 +273,7 @@ struct sim {
     sim_options_t options;
     chance_t chance;  /* of the shells */
     chance_t weather; /* of the network */
+    chance_t people;  /* of what they decide beside their orders */
     chance_t probes;  /* of what is tried out on copies: the fleet has no part in it */
     int64_t now_us;
     uint64_t asked;
