@@ -495,6 +495,7 @@ void oracle_swapped(sim_t *sim, uint32_t tenant) {
 void oracle_goes_back(sim_t *sim, uint32_t tenant) {
     sim->oracle->books[tenant].times_back++;
     oracle_refold(sim, tenant);
+    note_reached(sim, tenant); /* a lost way back leaves it where it was before */
 }
 
 void oracle_fails_over(sim_t *sim, uint32_t tenant) {
