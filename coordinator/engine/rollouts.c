@@ -17,12 +17,21 @@ static uint32_t wave_to_revert(const rollout_t *rollout) {
     return rollout->current_wave;
 }
 
+/* Some tenant is not at the target: one that ended elsewhere, or one that has not ended. Behind the
+ * last wave a try may be at work that was found in one before. */
+static bool is_short(const rollout_t *rollout) {
+    uint32_t settled = 0;
+    for (uint32_t w = 0; w < rollout->wave_count; w++) {
+        settled += rollout->waves[w].settled;
+    }
+    return rollout->short_of > 0 || settled < rollout->task_count;
+}
+
 static uint32_t conditions_of(const run_t *run) {
     const rollout_t *rollout = run->rollout;
     const wave_t *wave = &rollout->waves[wave_to_revert(rollout)];
     return (rollout->current_wave + 1 >= rollout->wave_count ? ROLLOUT_IF_LAST : 0U) |
-           /* a try that was found in a wave that is through may still be at work */
-           (rollout->short_of > 0 || rollout->in_flight > 0 ? ROLLOUT_IF_SHORT : 0U) |
+           (is_short(rollout) ? ROLLOUT_IF_SHORT : 0U) |
            (rollout->in_flight > 0 ? ROLLOUT_IF_IN_FLIGHT : 0U) |
            (wave->on_failure == ON_FAILURE_ROLLBACK_WAVE && rollout->kind == KIND_FORWARD
                 ? ROLLOUT_IF_REVERTS

@@ -533,6 +533,21 @@ static void test_found_outlasts_its_rollout(void **state) {
     }
 }
 
+/* One that nobody has word of is tried again: its rollout runs, and is not called done. */
+static void test_found_is_retried(void **state) {
+    (void)state;
+    stage_t stage;
+    report_facts_t word = {0};
+    rollout_t *rollout = find_in_first(&stage, &word);
+    stage_report(&stage, rollout, 1, TASK_EVENT_DONE);
+    stage_report(&stage, rollout, 0, TASK_EVENT_UNKNOWN);
+    assert_rollout(rollout, ROLLOUT_INCOMPLETE);
+    stage_retry(&stage, rollout, 0);
+    assert_task(rollout, 0, TASK_READY);
+    assert_rollout(rollout, ROLLOUT_RUNNING);
+    stage_close(&stage);
+}
+
 /* What a person rules counts where nobody knows, and nowhere else. */
 static void test_ruled(void **state) {
     (void)state;
@@ -586,6 +601,7 @@ case_list_t cases_task(void) {
         cmocka_unit_test(test_found),
         cmocka_unit_test(test_found_in_passed_wave),
         cmocka_unit_test(test_found_outlasts_its_rollout),
+        cmocka_unit_test(test_found_is_retried),
         cmocka_unit_test(test_ruled),
     };
     return (case_list_t){ITEMS, sizeof ITEMS / sizeof ITEMS[0]};
