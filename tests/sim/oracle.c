@@ -6,6 +6,7 @@
 
 #include "tests/sim/agent.h"
 #include "tests/sim/coordinator.h"
+#include "tests/sim/oracle_people.h"
 
 #include <stdlib.h>
 
@@ -26,8 +27,7 @@ static const char *const SENTENCES[ORACLE_INVARIANTS] = {
     "the catalog says applied exactly where the ledger does",
     "nothing is left behind: session, lock, closed tenant, transaction",
     "once the faults have stopped everything ends, or stands at a named blocker",
-    "what is shown follows from what was ordered, reported and left unsaid; a refusal changes "
-    "nothing",
+    "what is shown follows from what was ordered and reported, what is done from what was kept",
 };
 
 const char *oracle_sentence(unsigned invariant) {
@@ -465,6 +465,7 @@ void oracle_starts(sim_t *sim, uint32_t number) {
     const session_t *session = &sim->server->sessions[number];
     const commit_t *what = &session->request.commit;
     judge_alone(sim, number);
+    people_begins(sim, &sim->agents[session->agent], &what->attempt);
     if (what->kind == COMMIT_APPLY) {
         judge_wave(sim, session->database, what);
         judge_forward(sim, session);

@@ -5,6 +5,8 @@
  */
 #include "tests/sim/oracle_people.h"
 
+#include "tests/sim/agent.h"
+
 enum {
     STEPS = IN(JOB_CHECKING) | IN(JOB_PROTECTING) | IN(JOB_WORKING) | IN(JOB_VERIFYING) |
             IN(JOB_SETTLING),
@@ -139,4 +141,19 @@ void people_job(sim_t *sim, const job_machine_t *before, job_event_t event,
     if (knows && after->unsettled) {
         wrong(sim, before, event, after, "it read the ledger and still doubts");
     }
+}
+
+void people_begins(sim_t *sim, const agent_t *agent, const ident_t *attempt) {
+    for (uint32_t i = disk_count(&agent->journal, JOURNAL_JOBS); i > 0; i--) {
+        const journal_job_t *job = disk_row(&agent->journal, JOURNAL_JOBS, i - 1);
+        if (!ident_equal(&job->what.attempt, attempt)) {
+            continue;
+        }
+        if (job->state != JOB_WORKING && job->state != JOB_SETTLING) {
+            sim_fail(sim, 14, "attempt %08x changes tenant %u, and its journal has it as %s",
+                     sim_short(attempt), job->what.tenant, JOB_MACHINE.states[job->state]);
+        }
+        return;
+    }
+    /* the agent lost its state while the server was at it */
 }
