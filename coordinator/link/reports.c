@@ -8,6 +8,7 @@
 #include "common/trust/ticket.h"
 #include "coordinator/link/internal.h"
 #include "coordinator/link/outcome.h"
+#include "coordinator/link/own.h"
 #include "coordinator/store/store_agent.h"
 #include "coordinator/store/store_recovery.h"
 #include "coordinator/store/store_report.h"
@@ -31,9 +32,10 @@ typedef struct taken {
     error_code_t code;
     buffer_t error; /* message with its chain */
     buffer_t notes;
-    bool known; /* the engine has its task */
-    bool own;   /* this agent was given the job */
-    bool found; /* by a try that the catalog, which went back in time, does not know */
+    bool known;        /* the engine has its task */
+    bool own;          /* this agent was given the job */
+    bool found;        /* by a try that the catalog, which went back in time, does not know */
+    bool by_take_back; /* of a job that the agent made itself, as people ordered it */
 } taken_t;
 
 static void taken_free(taken_t *taken) {
@@ -266,7 +268,8 @@ static status_t write_audit(hub_t *self, const session_t *session, const taken_t
     return hub_audit(self, &row, err);
 }
 
-/* A report about a job that this agent was not given: told, never applied. */
+/* A report about a job that this agent was not given, or that it made itself: told, never applied.
+ * What is true of the tenant comes with its inventory. */
 static status_t write_foreign(hub_t *self, const session_t *session, const taken_t *taken,
                               const char *address, error_t *err) {
     char job[IDENT_TEXT_SIZE];
@@ -275,17 +278,25 @@ static status_t write_foreign(hub_t *self, const session_t *session, const taken
     (void)snprintf(detail, sizeof detail,
                    "report %" PRIu64 " is about job %s, which %s: %s%s%.64s%s%.200s",
                    taken->report->number, ident_text(&taken->job, job),
-                   taken->known ? "this agent was not given" : "the catalog does not know",
+                   taken->by_take_back ? "its agent made itself, by a signed take-back"
+                   : taken->known      ? "this agent was not given"
+                                       : "the catalog does not know",
                    outcome_step_name(taken->report->step), state != NULL ? ", at " : "",
                    state != NULL ? state->version : "", taken->error.size > 0 ? ": " : "",
                    buffer_string(&taken->error));
-    log_warning("report not applied", "agent", session->name, "reason", detail);
+    if (taken->by_take_back) {
+        log_info("report of a job that its agent made itself", "agent", session->name, "report",
+                 detail);
+    } else {
+        log_warning("report not applied", "agent", session->name, "reason", detail);
+    }
     audit_row_t row = {.actor = session->name,
                        .origin = address,
-                       .action = "report.foreign",
+                       .action = taken->by_take_back ? "report.own" : "report.foreign",
                        .rollout = taken->rollout,
                        .tenant = taken->tenant,
-                       .result = error_code_text(ERROR_PEER_NOT_ALLOWED),
+                       .result =
+                           taken->by_take_back ? "ok" : error_code_text(ERROR_PEER_NOT_ALLOWED),
                        .detail = detail};
     return hub_audit(self, &row, err);
 }
@@ -371,8 +382,16 @@ static status_t apply(hub_t *self, session_t *session, const taken_t *taken, con
     return STATUS_OK;
 }
 
-static status_t take_one(hub_t *self, session_t *session, const Drover__Report *report,
-                         const digest_t *batch, const char *address, error_t *err) {
+/* A message of reports, as it came. */
+typedef struct batch {
+    const Drover__Reports *reports;
+    const char *address;
+    digest_t digest;
+} batch_t;
+
+static status_t take_one(hub_t *self, session_t *session, const batch_t *batch, size_t index,
+                         error_t *err) {
+    const Drover__Report *report = batch->reports->reports[index];
     CLEANUP(taken_free)
     taken_t taken = {.report = report,
                      .job = field_ident(report->job),
@@ -384,17 +403,18 @@ static status_t take_one(hub_t *self, session_t *session, const Drover__Report *
     TRY(identify(self, session, &taken, err));
     note_heard(session, &taken);
     if (taken.known && !taken.own) {
-        return write_foreign(self, session, &taken, address, err);
+        return write_foreign(self, session, &taken, batch->address, err);
     }
     bool is_new = false;
-    TRY(write_row(self, session, &taken, batch, &is_new, err));
+    TRY(write_row(self, session, &taken, &batch->digest, &is_new, err));
     if (!taken.known && session->refills) {
         return is_new && report->final ? refill_lost(self, session, report, err) : STATUS_OK;
     }
     if (!taken.known) {
-        return write_foreign(self, session, &taken, address, err);
+        taken.by_take_back = own_is_ordered(self, batch->reports, report);
+        return write_foreign(self, session, &taken, batch->address, err);
     }
-    return is_new ? apply(self, session, &taken, address, err) : STATUS_OK;
+    return is_new ? apply(self, session, &taken, batch->address, err) : STATUS_OK;
 }
 
 static status_t keep_batch(hub_t *self, const session_t *session, const envelope_t *envelope,
@@ -417,13 +437,13 @@ static status_t keep_batch(hub_t *self, const session_t *session, const envelope
 
 static status_t take_new(hub_t *self, const listener_message_t *from, session_t *session,
                          const envelope_t *envelope, const Drover__Reports *reports, error_t *err) {
-    digest_t batch;
+    batch_t batch = {.reports = reports, .address = from->address};
     TRY(hub_begin(self, err));
-    TRY(keep_batch(self, session, envelope, &batch, err));
+    TRY(keep_batch(self, session, envelope, &batch.digest, err));
     uint64_t acknowledged = session->acknowledged;
     for (size_t i = 0; i < reports->n_reports; i++) {
         if (reports->reports[i]->number == acknowledged + 1) {
-            TRY(take_one(self, session, reports->reports[i], &batch, from->address, err));
+            TRY(take_one(self, session, &batch, i, err));
             acknowledged++;
         }
     }

@@ -245,7 +245,8 @@ def test_the_coordinator_comes_back_and_sees_where_they_stand(site, digest):
         assert time.monotonic() < end, f"{rows}\n{site.fleet.output()}"
         time.sleep(0.05)  # polling an event that only this command tells
     log = site.fleet.ok("audit", "log", "-o", "json").json["rows"]
-    assert any(row["action"] == "report.foreign" for row in log)
+    actions = {row["action"] for row in log}
+    assert "report.own" in actions and "report.foreign" not in actions, actions
 
 
 def test_what_was_taken_back_is_proved(site, digest):

@@ -295,6 +295,21 @@ void fleet_say_ended(world_t *world, order_kind_t kind) {
     world->fleet.ended = false;
 }
 
+digest_t fleet_take_back(world_t *world, const fleet_back_t *back, buffer_t *out) {
+    error_t err = {0};
+    CLEANUP(document_destroy_p) document_t *document = NULL;
+    order_t order = blank(world, ORDER_TAKE_BACK);
+    order.subject = back->subject;
+    order.proposer = back->by_approver ? world->fleet.gate : world->operator.sign;
+    must(order_write(&order, &document, &err), &err);
+    must(document_sign(document,
+                       back->by_approver ? &world->fleet.gate_secret : &world->operator.secret,
+                       &err),
+         &err);
+    must(document_encode(document, out, &err), &err);
+    return document->id;
+}
+
 void fleet_approve(world_t *world, const fleet_approval_t *approval) {
     order_t order = blank(world, ORDER_APPROVE_WAVE);
     order.subject = world->fleet.order;

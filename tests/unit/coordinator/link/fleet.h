@@ -58,6 +58,14 @@ void fleet_say_ended(world_t *world, order_kind_t kind);
 /* A hold or a release of one application. */
 void fleet_say_of(world_t *world, order_kind_t kind, const char *application);
 
+/* A take-back of this order, by the operator or by the approver, who may not: as a document's
+ * bytes, which the caller frees; its digest. */
+typedef struct fleet_back {
+    digest_t subject;
+    bool by_approver;
+} fleet_back_t;
+digest_t fleet_take_back(world_t *world, const fleet_back_t *back, buffer_t *out);
+
 /* An approval of a wave of the last order; by the operator who ordered it, or by the approver. */
 typedef struct fleet_approval {
     uint32_t wave;
