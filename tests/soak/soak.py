@@ -97,11 +97,16 @@ class Soak:
         self.log.go_on()
         self.people.go_on()
 
+    def holders(self):
+        answer = self.fleet.drover("clusters", "-o", "json")
+        return {row["agent"] for row in answer.json["clusters"]} if answer.code == 0 else None
+
     def warm_up(self):
         """Agents remember the last ORDERS orders that they verified: let those that are measured
         see as many. Agent two sleeps, so that agent one has the cluster that both see."""
         two = self.fleet.agents["two"]
         two.send(signal.SIGSTOP)
+        self.await_calm(lambda: self.holders() == {"one", "three"}, "no other agent gets the lease")
         for number in range(ORDERS):
             pair = f"name in (e{number % fields.EACH:02d},w{number % fields.EACH:02d})"
             spec = self.fleet.write_spec("chain", name="warm.yaml", select=pair, **stages.NO_POINT)
@@ -152,7 +157,8 @@ class Soak:
         """Each that rests is resumed a few times, then stopped; nothing stays open."""
         for number in range(rounds):
             if not self.await_calm(self.at_rest, "the rollouts do not come to rest"):
-                self.log("end", self.open_rollouts())
+                for row in self.open_rollouts() or []:
+                    self.log("end", f"{row['state']}: {row['name']}: {row['counts']}")
                 return
             for row in self.open_rollouts() or []:
                 if not row.get("reason"):
