@@ -176,6 +176,51 @@ def test_by_a_file(hosts):
     assert (state["state"], state["serial"]) == ("accepted", 2)  # a newer card of the same host
 
 
+def suspended(hosts):
+    rows = hosts.fleet.ok("agents", "-o", "json").json["agents"]
+    return {row["name"] for row in rows if row["suspended"]}
+
+
+def lose_state(hosts, host):
+    hosts.stop(host)
+    shutil.rmtree(hosts.fleet.folder / host / "state")
+    hosts.fleet.write_agent(host)
+
+
+def test_one_that_lost_its_state_is_enrolled_anew(hosts):
+    """A new card says that the journal that it comes with is its own, whether it is back already or
+    not; and that once. Another request with the same keys is no way around the people who look."""
+    own = hosts.fleet.folder / "one" / "state" / "enrolment.request"
+    asked = own.read_bytes()
+    lose_state(hosts, "one")
+    mark = hosts.fleet.coordinator.mark()
+    hosts.start("one")
+    await_online(hosts, "one", mark)
+    assert suspended(hosts) == {"one"}
+    path, _ = hosts.request("one")
+    refused(hosts.fleet.drover("agents", "accept", "--request", path, "--yes"), "DRV-7051",
+            "is an agent already")
+    assert suspended(hosts) == {"one"}
+    hosts.fleet.ok("agents", "accept", "one", "--yes")
+    assert suspended(hosts) == set()
+
+    lose_state(hosts, "one")
+    hosts.fleet.ok("agents", "accept", "one", "--yes")
+    for left in (set(), {"one"}):
+        mark = hosts.fleet.coordinator.mark()
+        hosts.start("one")
+        await_online(hosts, "one", mark)
+        assert suspended(hosts) == left
+        lose_state(hosts, "one")
+    mark = hosts.fleet.coordinator.mark()
+    hosts.start("one")
+    await_online(hosts, "one", mark)
+    hosts.fleet.ok("agents", "resume", "one", "--reason", "a test", "--yes")
+    assert suspended(hosts) == set()
+    own.touch(mode=0o600)
+    own.write_bytes(asked)  # what follows asks with it again
+
+
 # Not in.
 
 
