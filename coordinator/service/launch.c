@@ -201,14 +201,17 @@ static status_t build(const call_t *call, const plan_t *plan, const launch_t *la
     return STATUS_OK;
 }
 
-/* The rows are about to be written as they stand: forget what asked for them to be saved. */
+/* The rows are about to be written as they stand: forget what asked for them to be saved. Of a
+ * rollout that is over at once, nobody having anything to do, it stays: by a save of one that is
+ * over the hub lets it go. */
 static void mark_clean(rollout_t *rollout, effects_t *effects, size_t since) {
     size_t kept = since;
     for (size_t i = since; i < effects->count; i++) {
         const effect_t *effect = &effects->items[i];
         bool save = effect->kind == EFFECT_SAVE_ROLLOUT || effect->kind == EFFECT_SAVE_WAVE ||
                     effect->kind == EFFECT_SAVE_TASK;
-        if (!save || effect->rollout != rollout) {
+        bool over = effect->kind == EFFECT_SAVE_ROLLOUT && rollout_state_is_final(rollout->state);
+        if (!save || over || effect->rollout != rollout) {
             effects->items[kept++] = *effect;
         }
     }

@@ -68,6 +68,27 @@ static void an_order_is_carried_out_once(void **state) {
     free(start);
 }
 
+/* Where nobody has anything to do it is over at its start, and no event ever touches it again. */
+static void one_that_is_over_at_once_is_let_go(void **state) {
+    world_t *w = *state;
+    size_t saves = 0;
+    service_question_t question = order_of(1, "rollout.start", START);
+    service_answer_t answer = {0};
+    world_put_many(w, 3, HEAD);
+    OK(w, store_begin(w->store, &w->err));
+    OK(w, service_answer(w->service, &question, &answer, &w->effects, &w->err));
+    OK(w, store_commit(w->store, &w->err));
+    assert_int_equal(answer.error.code, ERROR_NONE);
+    for (size_t i = 0; i < w->effects.count; i++) {
+        const effect_t *effect = &w->effects.items[i];
+        saves +=
+            effect->kind == EFFECT_SAVE_ROLLOUT && rollout_state_is_final(effect->rollout->state);
+    }
+    assert_int_equal(saves, 1); /* by which the hub lets it go */
+    effects_clear(&w->effects);
+    service_answer_free(&answer);
+}
+
 static void a_refused_order_stays_refused(void **state) {
     world_t *w = *state;
     service_question_t question = order_of(1, "rollout.start", START);
@@ -212,10 +233,11 @@ static void words_follow_the_wire(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        WORLD_TEST(an_order_is_carried_out_once),   WORLD_TEST(a_refused_order_stays_refused),
-        WORLD_TEST(reading_leaves_no_trace),        WORLD_TEST(bad_questions_are_refused),
-        WORLD_TEST(too_many_rollouts_are_refused),  WORLD_TEST(a_broken_catalog_is_no_refusal),
-        cmocka_unit_test(the_page_lists_the_verbs), cmocka_unit_test(words_follow_the_wire),
+        WORLD_TEST(an_order_is_carried_out_once),   WORLD_TEST(one_that_is_over_at_once_is_let_go),
+        WORLD_TEST(a_refused_order_stays_refused),  WORLD_TEST(reading_leaves_no_trace),
+        WORLD_TEST(bad_questions_are_refused),      WORLD_TEST(too_many_rollouts_are_refused),
+        WORLD_TEST(a_broken_catalog_is_no_refusal), cmocka_unit_test(the_page_lists_the_verbs),
+        cmocka_unit_test(words_follow_the_wire),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
