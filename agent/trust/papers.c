@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { PATH_SIZE = 4096, ASK_AGAIN_S = 5 };
+enum { PATH_SIZE = 4096, ASK_AGAIN_S = 5, IDLE_S = 60 };
 
 static const char *const ENDINGS[PAPERS_KIND_COUNT] = {
     [PAPERS_ORDER] = "order", [PAPERS_TICKET] = "ticket"};
@@ -24,6 +24,7 @@ typedef struct entry {
     bool whole;
     error_t why; /* why it was refused; ERROR_NONE while it may come */
     int64_t asked_boot_us;
+    int64_t idle_boot_us; /* since when it is here and nobody takes it; 0: not noticed yet */
     struct entry *next;
 } entry_t;
 
@@ -225,6 +226,7 @@ papers_state_t papers_get(papers_t *papers, const papers_name_t *name, const buf
         return begin_fetch(papers, name, err);
     }
     if (entry->whole) {
+        entry->idle_boot_us = 0;
         *ret_bytes = &entry->bytes;
         return PAPERS_HERE;
     }
@@ -240,7 +242,24 @@ const buffer_t *papers_kept(papers_t *papers, const papers_name_t *name) {
     return read_kept(papers, name) ? &papers->read : NULL;
 }
 
+/* What came, or was refused, after its job had ended: nobody would ever take it out. */
+static void let_go(papers_t *papers, int64_t boot_us) {
+    for (entry_t **link = &papers->entries; *link != NULL;) {
+        entry_t *entry = *link;
+        bool idle = entry->whole || entry->why.code != ERROR_NONE;
+        if (idle && entry->idle_boot_us == 0) {
+            entry->idle_boot_us = boot_us;
+        }
+        if (idle && boot_us - entry->idle_boot_us > IDLE_S * US_PER_S) {
+            take_out(papers, link);
+        } else {
+            link = &entry->next;
+        }
+    }
+}
+
 bool papers_want(papers_t *papers, int64_t boot_us, papers_want_t *ret_want) {
+    let_go(papers, boot_us);
     for (entry_t *entry = papers->entries; entry != NULL; entry = entry->next) {
         bool due =
             entry->asked_boot_us == 0 || boot_us - entry->asked_boot_us > ASK_AGAIN_S * US_PER_S;

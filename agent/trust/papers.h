@@ -56,7 +56,8 @@ MUST_CHECK status_t papers_bring(papers_t *papers, const papers_name_t *name, co
 /* It is not what it should be: forget it. Another job may ask for it anew. */
 void papers_drop(papers_t *papers, const papers_name_t *name);
 
-/* The next chunk to ask for; false where nothing is to be asked now. */
+/* The next chunk to ask for; false where nothing is to be asked now. Lets go of what came and was
+ * not asked for in a minute: its job ended before, and another would fetch it anew. */
 typedef struct papers_want {
     digest_t digest;
     uint64_t offset;

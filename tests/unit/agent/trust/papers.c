@@ -2,6 +2,7 @@
  * papers.c: orders and tickets by digest: in chunks, bounded, on the disk once somebody believed
  * them, and what the disk made of them since is found out.
  */
+#include "common/base/clock.h"
 #include "tests/unit/agent/trust/host.h"
 
 #include <utime.h>
@@ -74,6 +75,25 @@ static void test_chunk_by_chunk(void **state) {
     give(host, &name, 10, sizeof TICKET - 10);
     assert_int_equal(get(host, &name, &err), PAPERS_HERE);
     assert_false(papers_want(host->papers, 3, &want));
+}
+
+/* Its job ended while it was on its way: nobody takes it out, and it goes by itself. */
+static void test_what_nobody_waits_for_goes(void **state) {
+    host_t *host = *state;
+    papers_name_t name = ticket_name();
+    papers_want_t want;
+    error_t err = {0};
+    assert_int_equal(get(host, &name, &err), PAPERS_COMING);
+    assert_true(papers_want(host->papers, 1, &want));
+    give(host, &name, 0, sizeof TICKET);
+    assert_false(papers_want(host->papers, US_PER_S, &want));
+    assert_false(papers_want(host->papers, 61 * US_PER_S, &want)); /* a minute, not more */
+    assert_int_equal(get(host, &name, &err), PAPERS_HERE);
+    assert_false(papers_want(host->papers, 62 * US_PER_S, &want)); /* somebody asked for it */
+    assert_int_equal(get(host, &name, &err), PAPERS_HERE);
+    assert_false(papers_want(host->papers, 63 * US_PER_S, &want));
+    assert_false(papers_want(host->papers, 124 * US_PER_S, &want));
+    assert_int_equal(get(host, &name, &err), PAPERS_COMING);
 }
 
 static void test_only_what_was_believed_is_kept(void **state) {
@@ -210,6 +230,7 @@ static void test_old_files_go(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_chunk_by_chunk),
+        TEST(test_what_nobody_waits_for_goes),
         TEST(test_only_what_was_believed_is_kept),
         TEST(test_a_file_that_changed_is_fetched_again),
         TEST(test_other_bytes),
