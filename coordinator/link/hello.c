@@ -9,6 +9,7 @@
 #include "coordinator/store/store_agent.h"
 #include "coordinator/store/store_refill.h"
 #include "coordinator/store/store_report.h"
+#include "coordinator/store/store_rollout.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -273,12 +274,29 @@ static bool is_waited_for(const hub_t *self, const session_t *session,
     return own || session->refills;
 }
 
-/* Whether it is to stop: its rollout ends, or ended without it, or waits for another try. */
-static bool is_given_up(const hub_t *self, const session_t *session,
-                        const session_attempt_t *entry) {
+static status_t note_child(void *context, const rollout_child_t *child, error_t *err) {
+    (void)child;
+    (void)err;
+    *(bool *)context = true;
+    return STATUS_OK;
+}
+
+/* Note that an attempt in hand is to stop: its rollout ends, or ended without it, or waits for
+ * another try; or it was waited for no longer, and the rollout was taken back meanwhile. */
+static status_t judge_in_hand(hub_t *self, const session_t *session, session_attempt_t *entry,
+                              error_t *err) {
     const rollout_t *rollout = engine_rollout_of(self->engine, &entry->job);
-    return rollout != NULL &&
-           (rollout_state_is_called_off(rollout->state) || !is_waited_for(self, session, entry));
+    if (rollout == NULL || entry->cancel) {
+        return STATUS_OK;
+    }
+    bool taken_back = false;
+    if (engine_task(self->engine, &entry->job)->state == TASK_OUTSTANDING) {
+        TRY(store_rollout_children(self->options.store, &rollout->id, note_child, &taken_back,
+                                   err));
+    }
+    entry->cancel = taken_back || rollout_state_is_called_off(rollout->state) ||
+                    !is_waited_for(self, session, entry);
+    return STATUS_OK;
 }
 
 /* Attempts that it has; those that nobody waits for are cancelled again. */
@@ -300,7 +318,8 @@ static status_t take_in_hand(hub_t *self, session_t *session, const Drover__Hell
         if (entry != NULL) {
             entry->heard = true;
             entry->sent_boot_us = self->boot_us;
-            entry->cancel = is_given_up(self, session, entry);
+            entry->cancel = false;
+            TRY(judge_in_hand(self, session, entry, err));
         }
     }
     session->in_hand_said = session->in_hand_count;
@@ -467,14 +486,14 @@ static status_t touch(hub_t *self, session_t *session, error_t *err) {
 /* Ask again for what was to be cancelled and has not ended, and for what nobody waits for since.
  * One of those that was never mentioned is asked for once: what was lost on its way ends with that.
  */
-static void repeat_cancels(hub_t *self, session_t *session) {
+static status_t repeat_cancels(hub_t *self, session_t *session, error_t *err) {
     ident_t attempts[64];
     size_t count = 0;
     session_attempt_t *next = NULL;
     for (session_attempt_t *entry = session->attempts;
          entry != NULL && count < sizeof attempts / sizeof attempts[0]; entry = next) {
         next = entry->hh.next;
-        entry->cancel = entry->cancel || is_given_up(self, session, entry);
+        TRY(judge_in_hand(self, session, entry, err));
         if (entry->cancel) {
             attempts[count++] = entry->attempt;
         }
@@ -485,6 +504,7 @@ static void repeat_cancels(hub_t *self, session_t *session) {
     if (count > 0) {
         jobs_cancel(self, &session->key, attempts, count);
     }
+    return STATUS_OK;
 }
 
 status_t hello_beat(hub_t *self, session_t *session, const Drover__AgentBeat *beat, error_t *err) {
@@ -506,7 +526,7 @@ status_t hello_beat(hub_t *self, session_t *session, const Drover__AgentBeat *be
                         (beat->in_hand < WIRE_ATTEMPTS ? beat->in_hand : WIRE_ATTEMPTS);
     session->in_hand_said = beat->in_hand;
     session->offer = true;
-    repeat_cancels(self, session);
+    TRY(repeat_cancels(self, session, err));
     hello_tell_leases(self, session);
     session->tell_leases = false;
     return STATUS_OK;

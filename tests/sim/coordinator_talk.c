@@ -165,11 +165,23 @@ static bool is_waited_for(const coordinator_t *self, const agent_session_t *sess
     return own || session->refills;
 }
 
+static bool is_taken_back(const coordinator_t *self, const rollout_t *rollout) {
+    for (uint32_t i = 0; i < disk_count(&self->catalog, CATALOG_ROLLOUTS); i++) {
+        const catalog_rollout_t *row = disk_row(&self->catalog, CATALOG_ROLLOUTS, i);
+        if (ident_equal(&row->parent, &rollout->id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool is_given_up(const coordinator_t *self, const agent_session_t *session,
                         const held_attempt_t *entry) {
     const rollout_t *rollout = engine_rollout_of(self->engine, &entry->job);
+    const task_t *task = engine_task(self->engine, &entry->job);
     return rollout != NULL &&
-           (rollout_state_is_called_off(rollout->state) || !is_waited_for(self, session, entry));
+           (rollout_state_is_called_off(rollout->state) || !is_waited_for(self, session, entry) ||
+            (task->state == TASK_OUTSTANDING && is_taken_back(self, rollout)));
 }
 
 static void take_in_hand(sim_t *sim, coordinator_t *self, const message_t *message) {

@@ -565,17 +565,6 @@ static void test_try_of_what_is_over_is_cancelled(void **state) {
     assert_only_cancelled(world, &first, 2); /* the stop's own was of the second */
 }
 
-static void test_lost_job_is_offered_again(void **state) {
-    world_t *world = *state;
-    world->config.timeouts.offer_us = 1;
-    get_going(world);
-    /* it says that it has nothing, and goes on not mentioning the job */
-    say_beat(&world->a, 3, 0);
-    ident_t attempt = world->a.attempt;
-    (void)await_message(&world->a, JOBS, 2);
-    assert_true(ident_equal(&world->a.attempt, &attempt));
-}
-
 static void beat_without_primary(actor_t *actor) {
     Drover__AgentBeat beat = DROVER__AGENT_BEAT__INIT;
     Drover__ClusterSeen seen = DROVER__CLUSTER_SEEN__INIT;
@@ -587,6 +576,46 @@ static void beat_without_primary(actor_t *actor) {
     beat.clusters = list;
     beat.n_clusters = 1;
     actor_send(actor, DROVER__KIND__KIND_AGENT_BEAT, &beat.base);
+}
+
+static bool is_outstanding(world_t *world) {
+    const task_t *task = engine_task(*hub_engine(world->hub), &world->a.job);
+    return task != NULL && task->state == TASK_OUTSTANDING;
+}
+
+/* Nobody waits for it any longer, but its late word would count: until its rollout is taken back.
+ */
+static void test_late_try_is_cancelled_once_it_is_taken_back(void **state) {
+    world_t *world = *state;
+    get_going(world);
+    ident_t late = world->a.attempt;
+    ident_t job = world->a.job;
+    say_of(&world->a, &late, DROVER__OUTCOME__OUTCOME_UNKNOWN, false);
+    rollout_t *rollout = engine_rollout(*hub_engine(world->hub), &world->rollout);
+    rollout->unreachable = UNREACHABLE_SKIP;
+    rollout->waves[0].on_failure = ON_FAILURE_PAUSE; /* it is not taken back by itself */
+    beat_without_primary(&world->a);
+    await_condition(world, is_outstanding);
+    size_t beats = world->a.count[DROVER__KIND__KIND_COORDINATOR_BEAT];
+    say_beat(&world->a, 2, 1);
+    (void)await_message(&world->a, DROVER__KIND__KIND_COORDINATOR_BEAT, beats + 1);
+    assert_int_equal(world->a.count[DROVER__KIND__KIND_CANCEL], 0);
+    assert_string_equal(ask(world, "undo")->code, "");
+    world->a.attempt = late;
+    world->a.job = job;
+    say_beat(&world->a, 2, 1);
+    assert_only_cancelled(world, &late, 1);
+}
+
+static void test_lost_job_is_offered_again(void **state) {
+    world_t *world = *state;
+    world->config.timeouts.offer_us = 1;
+    get_going(world);
+    /* it says that it has nothing, and goes on not mentioning the job */
+    say_beat(&world->a, 3, 0);
+    ident_t attempt = world->a.attempt;
+    (void)await_message(&world->a, JOBS, 2);
+    assert_true(ident_equal(&world->a.attempt, &attempt));
 }
 
 /* The same where the cluster was given back meanwhile: silence made the task unknown, and its agent
@@ -641,6 +670,7 @@ int main(void) {
         TEST(test_cancel_is_repeated_until_word_comes),
         TEST(test_try_that_nobody_waits_for_is_cancelled),
         TEST(test_try_of_what_is_over_is_cancelled),
+        TEST(test_late_try_is_cancelled_once_it_is_taken_back),
         TEST(test_lost_job_is_offered_again),
         TEST(test_lost_job_is_offered_again_though_unknown),
         TEST(test_draining_dispatches_nothing),

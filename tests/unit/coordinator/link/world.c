@@ -243,7 +243,7 @@ int world_set_up(void **state) {
         .bundles = world->bundles,
         .heartbeat_us = US_PER_S,
         .lease_us = 20 * US_PER_S,
-        .unreachable_after_us = 10 * US_PER_S,
+        .unreachable_after_us = US_PER_S,
         .clock_skew_max_us = 60 * US_PER_S,
         .timeouts = {.offer_us = 60 * US_PER_S, .drain_us = US_PER_S},
         .limits = {.jobs_per_agent = 8,
