@@ -4,12 +4,15 @@ Rollouts that people resumed or retried have waves that overlap, catalogs were r
 may have changed a tenant several times: what is asked is said for those cases here.
 """
 import contextlib
+import re
 import sqlite3
 from types import SimpleNamespace
 
 import oracle
 
 KNOWN = "SELECT order_id FROM operator_order"
+SIGNED = "SELECT order_id FROM signed_order"
+FOREIGN = re.compile(r"^report (\d+) is about job ")
 
 
 class World(oracle.World):
@@ -22,10 +25,10 @@ class World(oracle.World):
     def catalog(self, question, *values):
         rows = super().catalog(question, *values)
         if question == KNOWN:  # a standing order is none of those that a rollout was made by
-            rows += super().catalog("SELECT order_id FROM signed_order")
+            rows += super().catalog(SIGNED)
         for path in self.replaced if question == KNOWN else []:
             with contextlib.closing(sqlite3.connect(path)) as file:
-                rows += file.execute(question, values).fetchall()
+                rows += file.execute(f"{KNOWN} UNION {SIGNED}").fetchall()
         return rows
 
 
@@ -55,6 +58,29 @@ def judge_waves(world, odd):
     return [line for line in oracle.judge_waves(world) if line.split()[1].rstrip(":") not in odd]
 
 
+def judge_acknowledged(world):
+    """10: below what was acknowledged each report is there, or the audit log says that it was about
+    a job that its agent was not given, as where the catalog went back or a lease moved on."""
+    found = []
+    for key, name, acknowledged, state in world.catalog(
+            "SELECT agent_key, name, acknowledged, state_id FROM agent"):
+        numbers = {row[0] for row in world.catalog(
+            "SELECT number FROM report WHERE agent_key = ? AND state_id = ?", key, state)}
+        told = {int(FOREIGN.match(row[0]).group(1)) for row in world.catalog(
+            "SELECT detail FROM audit WHERE action = 'report.foreign' AND actor = ?", name)
+            if FOREIGN.match(row[0])}
+        missing = set(range(1, acknowledged + 1)) - numbers - told
+        if missing:
+            found.append(f"10 {name}: acknowledged up to {acknowledged} without {sorted(missing)}")
+    return found
+
+
+def judge_reports(world):
+    """8 and 11 as the oracle asks them, and 10 as above."""
+    return [line for line in oracle.judge_reports(world) if not line.startswith("10 ")] + \
+        judge_acknowledged(world)
+
+
 def judge_end(world):
     """13: nothing is open, and what failed says why."""
     found = [f"13 {name}: a rollout in state {state}, {reason}" for name, state, reason in
@@ -82,7 +108,7 @@ def judge(field, weather, odd):
             found += oracle.judge_ledger(name, rows)
             found += oracle.judge_orders(world, name, rows)
             found += oracle.settled(lambda name=name: oracle.left_behind(world, name))
-        found += judge_points(world) + judge_waves(world, odd) + oracle.judge_reports(world)
+        found += judge_points(world) + judge_waves(world, odd) + judge_reports(world)
         found += oracle.settled(lambda: beside(world)) + judge_end(world)
     return list(dict.fromkeys(found))
 

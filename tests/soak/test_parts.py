@@ -110,6 +110,16 @@ def test_a_point_of_another_time_or_place_is_none(world, wrong):
     assert found.startswith("3 acme: applied V002")
 
 
+def test_a_report_that_is_nowhere_is_found(world):
+    fill(world.file, "agent", agent_key="k", name="one", acknowledged=3)
+    fill(world.file, "report", agent_key="k", number=1)
+    fill(world.file, "audit", sequence=1, action="report.foreign", actor="one",
+         detail="report 2 is about job j, which this agent was not given: apply")
+    assert judges.judge_acknowledged(world) == ["10 one: acknowledged up to 3 without [3]"]
+    fill(world.file, "report", agent_key="k", number=3)
+    assert judges.judge_acknowledged(world) == []
+
+
 def test_what_stays_open_is_found(world):
     world.file.execute("UPDATE rollout SET finished_us = 0")
     (found,) = judges.judge_end(world)
