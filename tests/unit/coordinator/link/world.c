@@ -182,6 +182,21 @@ void world_enroll(world_t *world, size_t count) {
     must(zap_set_peers(world->zap, peers, count, &err), &err);
 }
 
+/* The address of before: libzmq closes a socket behind our back, so that it may be taken yet. */
+static void listen_at(world_t *world, const transport_options_t *options,
+                      const listener_calls_t *calls) {
+    error_t err = {0};
+    int64_t until_us = clock_boot_us() + DEADLINE_S * US_PER_S;
+    while (listener_new(world->loop, world->zap, options, calls, &world->listener, &err) !=
+           STATUS_OK) {
+        if (err.code != ERROR_ADDRESS_IN_USE || clock_boot_us() > until_us) {
+            must(STATUS_ERROR, &err);
+        }
+        error_clear(&err);
+        zclock_sleep(POLL_MS);
+    }
+}
+
 void world_start(world_t *world) {
     error_t err = {0};
     store_options_t store = {.catalog = world->catalog,
@@ -207,7 +222,7 @@ void world_start(world_t *world) {
     transport_options_t options = {.endpoint = world->endpoint, .secret = world->curve};
     listener_calls_t calls = {
         .context = world, .receive = on_message, .drained = on_drained, .event = on_notice};
-    must(listener_new(world->loop, world->zap, &options, &calls, &world->listener, &err), &err);
+    listen_at(world, &options, &calls);
     (void)snprintf(world->endpoint, sizeof world->endpoint, "%s",
                    listener_endpoint(world->listener));
     hub_set_listener(world->hub, world->listener);
