@@ -333,8 +333,8 @@ void stage_check(stage_t *stage) {
 }
 
 case_list_fn *const *stage_case_lists(size_t *ret_count) {
-    static case_list_fn *const LISTS[] = {cases_rollout,  cases_retry, cases_task,  cases_lease,
-                                          cases_dispatch, cases_row,   cases_ticket};
+    static case_list_fn *const LISTS[] = {cases_rollout, cases_retry,    cases_task, cases_found,
+                                          cases_lease,   cases_dispatch, cases_row,  cases_ticket};
     *ret_count = sizeof LISTS / sizeof LISTS[0];
     return LISTS;
 }

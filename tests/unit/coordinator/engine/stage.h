@@ -128,6 +128,7 @@ typedef struct case_list {
 case_list_t cases_rollout(void);
 case_list_t cases_retry(void);
 case_list_t cases_task(void);
+case_list_t cases_found(void);
 case_list_t cases_lease(void);
 case_list_t cases_dispatch(void);
 case_list_t cases_row(void);

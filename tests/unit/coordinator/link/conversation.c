@@ -260,26 +260,6 @@ static void test_what_is_held_back_spends_no_try(void **state) {
 
 /* ------------------------------------------------------------------ restarts */
 
-static void restart(world_t *world) {
-    actor_hang_up(&world->a);
-    actor_hang_up(&world->operator);
-    world_stop(world);
-    world_start(world);
-    actor_dial(&world->a);
-}
-
-static void hello_in_hand(actor_t *actor, bool has_it) {
-    Drover__Hello hello = hello_of(actor);
-    Drover__JobInHand in_hand = DROVER__JOB_IN_HAND__INIT;
-    Drover__JobInHand *list[] = {&in_hand};
-    in_hand.job = field_of_ident(&actor->job);
-    in_hand.attempt = field_of_ident(&actor->attempt);
-    hello.n_in_hand = has_it ? 1 : 0;
-    hello.in_hand = list;
-    actor_send(actor, DROVER__KIND__KIND_HELLO, &hello.base);
-    (void)await_message(actor, WELCOME, 1);
-}
-
 static status_t is_about_the_job(void *context, const audit_row_t *row, error_t *err) {
     (void)err;
     const actor_t *actor = context;
@@ -316,6 +296,7 @@ static void test_report_of_an_unknown_job_is_kept_and_told(void **state) {
  * again, and counts as touched, since nobody can say that it changed nothing. */
 static void test_what_a_forgetful_agent_had_is_touched(void **state) {
     world_t *world = *state;
+    world->config.on_lost_state = LOST_STATE_NOTE; /* suspended.c has the other way */
     get_going(world);
     const task_t *task = engine_task(*hub_engine(world->hub), &world->a.job);
     assert_false(task->touched);
@@ -337,9 +318,9 @@ static void test_restart_sends_again_what_the_agent_lacks(void **state) {
     get_going(world);
     uint64_t epoch = world->identity.epoch;
     ident_t attempt = world->a.attempt;
-    restart(world);
+    world_restart(world);
     assert_int_equal(world->identity.epoch, epoch + 1);
-    hello_in_hand(&world->a, false);
+    say_hello_in_hand(&world->a, false);
     const Drover__JobBatch *batch = await_message(&world->a, JOBS, 1)->jobs;
     assert_int_equal(batch->epoch, epoch + 1);
     assert_true(ident_equal(&world->a.attempt, &attempt));
@@ -352,8 +333,8 @@ static void test_restart_sends_again_what_the_agent_lacks(void **state) {
 static void test_restart_leaves_what_the_agent_has(void **state) {
     world_t *world = *state;
     get_going(world);
-    restart(world);
-    hello_in_hand(&world->a, true);
+    world_restart(world);
+    say_hello_in_hand(&world->a, true);
     done(&world->a);
     say_beat(&world->a, 3, 0);
     /* the first that comes is the next task's, so nothing was sent twice */
@@ -378,7 +359,7 @@ static void test_late_word_keeps_nothing(void **state) {
         report_of(&world->a, DROVER__STEP__STEP_APPLY, DROVER__OUTCOME__OUTCOME_STARTED, false);
     say_report(&world->a, &late);
     assert_int_equal(engine_rollout_count(engine), 0);
-    hello_in_hand(&world->a, true); /* a job that ended elsewhere meanwhile */
+    say_hello_in_hand(&world->a, true); /* a job that ended elsewhere meanwhile */
     assert_int_equal(engine_rollout_count(engine), 0);
 }
 
@@ -386,9 +367,9 @@ static void test_old_reports_come_before_what_is_lacking(void **state) {
     world_t *world = *state;
     get_going(world);
     ident_t first = world->a.attempt;
-    restart(world);
+    world_restart(world);
     world->a.reported = 1; /* done while the coordinator was away, not yet told */
-    hello_in_hand(&world->a, false);
+    say_hello_in_hand(&world->a, false);
     world->a.reported = 0;
     done(&world->a);
     say_beat(&world->a, 3, 0);
@@ -399,13 +380,13 @@ static void test_old_reports_come_before_what_is_lacking(void **state) {
 static void test_lease_outlives_a_restart(void **state) {
     world_t *world = *state;
     get_going(world);
-    restart(world);
+    world_restart(world);
     actor_dial(&world->b);
     say_hello(&world->b);
     assert_int_equal(world->b.last[WELCOME]->welcome->leases[0]->valid_ms, 0);
 }
 
-/* ------------------------------------------------------------------ failures and cancels */
+/* ------------------------------------------------------------------ failures */
 
 static void test_failed_transaction_changes_nothing_and_asks_for_hello(void **state) {
     world_t *world = *state;
@@ -421,7 +402,7 @@ static void test_failed_transaction_changes_nothing_and_asks_for_hello(void **st
     const Drover__Refused *refused =
         await_message(&world->a, DROVER__KIND__KIND_REFUSED, 1)->refused;
     assert_string_equal(refused->code, error_code_text(ERROR_HELLO_FIRST));
-    hello_in_hand(&world->a, true);
+    say_hello_in_hand(&world->a, true);
     done(&world->a);
     rollout = stored_rollout(world);
     assert_int_equal(rollout->tasks[0].state, TASK_SUCCEEDED);
@@ -476,158 +457,10 @@ static void test_rollback_that_breaks_pauses(void **state) {
     rollout_t *rollout = stored_rollout(world);
     assert_int_equal(rollout->state, ROLLOUT_RUNNING);
     rollout_destroy(&rollout);
-    hello_in_hand(&world->a, true);
+    say_hello_in_hand(&world->a, true);
     say_report(&world->a, &failed);
     assert_int_equal(world->rollbacks, 1);
     assert_waits_for_an_operator(world, "broken on purpose");
-}
-
-static void test_cancel_is_repeated_until_word_comes(void **state) {
-    world_t *world = *state;
-    get_going(world);
-    assert_string_equal(ask(world, "stop")->code, "");
-    const Drover__Cancel *cancel = await_message(&world->a, DROVER__KIND__KIND_CANCEL, 1)->cancel;
-    assert_int_equal(cancel->n_attempts, 1);
-    ident_t attempt = field_ident(cancel->attempts[0]);
-    assert_true(ident_equal(&attempt, &world->a.attempt));
-    say_beat(&world->a, 2, 1);
-    (void)await_message(&world->a, DROVER__KIND__KIND_CANCEL, 2);
-    Drover__Report report =
-        report_of(&world->a, DROVER__STEP__STEP_APPLY, DROVER__OUTCOME__OUTCOME_CANCELLED, true);
-    say_report(&world->a, &report);
-    rollout_t *rollout = stored_rollout(world);
-    assert_int_equal(rollout->state, ROLLOUT_STOPPED);
-    assert_int_equal(rollout->tasks[0].state, TASK_SKIPPED);
-    rollout_destroy(&rollout);
-    size_t cancels = world->a.count[DROVER__KIND__KIND_CANCEL];
-    size_t beats = world->a.count[DROVER__KIND__KIND_COORDINATOR_BEAT];
-    say_beat(&world->a, 3, 0);
-    (void)await_message(&world->a, DROVER__KIND__KIND_COORDINATOR_BEAT, beats + 1);
-    assert_int_equal(world->a.count[DROVER__KIND__KIND_CANCEL], cancels);
-}
-
-/* The word of one try, which need not be the one that came last. */
-static void say_of(actor_t *actor, const ident_t *attempt, Drover__Outcome outcome, bool final) {
-    ident_t newest = actor->attempt;
-    actor->attempt = *attempt;
-    Drover__Report report = report_of(actor, DROVER__STEP__STEP_APPLY, outcome, final);
-    say_report(actor, &report);
-    actor->attempt = newest;
-}
-
-static void assert_only_cancelled(world_t *world, const ident_t *attempt, size_t times) {
-    const Drover__Cancel *cancel =
-        await_message(&world->a, DROVER__KIND__KIND_CANCEL, times)->cancel;
-    assert_int_equal(cancel->n_attempts, 1);
-    ident_t first = field_ident(cancel->attempts[0]);
-    assert_true(ident_equal(&first, attempt));
-}
-
-/* An operator asks for another try of what nobody has word of. The first one may be at work yet: it
- * is to stop, or it would go forward even once the rollout is stopped or taken back. */
-static void test_try_that_nobody_waits_for_is_cancelled(void **state) {
-    world_t *world = *state;
-    get_going(world);
-    ident_t first = world->a.attempt;
-    world->again = world->a.job;
-    say_of(&world->a, &first, DROVER__OUTCOME__OUTCOME_UNKNOWN, false);
-    assert_string_equal(ask(world, "retry")->code, "");
-    (void)await_message(&world->a, JOBS, 2);
-    ident_t second = world->a.attempt;
-    assert_false(ident_equal(&second, &first));
-    say_beat(&world->a, 1, 2);
-    assert_only_cancelled(world, &first, 1);
-    world->a.attempt = first; /* as after its restart: the second one never came */
-    restart(world);
-    hello_in_hand(&world->a, true);
-    say_beat(&world->a, 2, 1);
-    assert_only_cancelled(world, &first, 1);
-    say_of(&world->a, &first, DROVER__OUTCOME__OUTCOME_CANCELLED, true);
-    size_t beats = world->a.count[DROVER__KIND__KIND_COORDINATOR_BEAT];
-    say_beat(&world->a, 3, 0);
-    (void)await_message(&world->a, DROVER__KIND__KIND_COORDINATOR_BEAT, beats + 1);
-    assert_int_equal(world->a.count[DROVER__KIND__KIND_CANCEL], 1);
-}
-
-/* The same where the rollout ends, and is forgotten, before the agent's next beat. */
-static void test_try_of_what_is_over_is_cancelled(void **state) {
-    world_t *world = *state;
-    get_going(world);
-    ident_t first = world->a.attempt;
-    world->again = world->a.job;
-    say_of(&world->a, &first, DROVER__OUTCOME__OUTCOME_UNKNOWN, false);
-    assert_string_equal(ask(world, "retry")->code, "");
-    (void)await_message(&world->a, JOBS, 2);
-    assert_string_equal(ask(world, "stop")->code, "");
-    say_of(&world->a, &world->a.attempt, DROVER__OUTCOME__OUTCOME_CANCELLED, true);
-    assert_int_equal(engine_rollout_count(*hub_engine(world->hub)), 0);
-    say_beat(&world->a, 2, 1);
-    assert_only_cancelled(world, &first, 2); /* the stop's own was of the second */
-}
-
-static void beat_without_primary(actor_t *actor) {
-    Drover__AgentBeat beat = DROVER__AGENT_BEAT__INIT;
-    Drover__ClusterSeen seen = DROVER__CLUSTER_SEEN__INIT;
-    Drover__ClusterSeen *list[] = {&seen};
-    seen.name = field_of_text("main");
-    seen.system_identifier = CLUSTER;
-    beat.wall_us = clock_wall_us();
-    beat.room = 3;
-    beat.clusters = list;
-    beat.n_clusters = 1;
-    actor_send(actor, DROVER__KIND__KIND_AGENT_BEAT, &beat.base);
-}
-
-static bool is_outstanding(world_t *world) {
-    const task_t *task = engine_task(*hub_engine(world->hub), &world->a.job);
-    return task != NULL && task->state == TASK_OUTSTANDING;
-}
-
-/* Nobody waits for it any longer, but its late word would count: until its rollout is taken back.
- */
-static void test_late_try_is_cancelled_once_it_is_taken_back(void **state) {
-    world_t *world = *state;
-    get_going(world);
-    ident_t late = world->a.attempt;
-    ident_t job = world->a.job;
-    say_of(&world->a, &late, DROVER__OUTCOME__OUTCOME_UNKNOWN, false);
-    rollout_t *rollout = engine_rollout(*hub_engine(world->hub), &world->rollout);
-    rollout->unreachable = UNREACHABLE_SKIP;
-    rollout->waves[0].on_failure = ON_FAILURE_PAUSE; /* it is not taken back by itself */
-    beat_without_primary(&world->a);
-    await_condition(world, is_outstanding);
-    size_t beats = world->a.count[DROVER__KIND__KIND_COORDINATOR_BEAT];
-    say_beat(&world->a, 2, 1);
-    (void)await_message(&world->a, DROVER__KIND__KIND_COORDINATOR_BEAT, beats + 1);
-    assert_int_equal(world->a.count[DROVER__KIND__KIND_CANCEL], 0);
-    assert_string_equal(ask(world, "undo")->code, "");
-    world->a.attempt = late;
-    world->a.job = job;
-    say_beat(&world->a, 2, 1);
-    assert_only_cancelled(world, &late, 1);
-}
-
-static void test_lost_job_is_offered_again(void **state) {
-    world_t *world = *state;
-    world->config.timeouts.offer_us = 1;
-    get_going(world);
-    /* it says that it has nothing, and goes on not mentioning the job */
-    say_beat(&world->a, 3, 0);
-    ident_t attempt = world->a.attempt;
-    (void)await_message(&world->a, JOBS, 2);
-    assert_true(ident_equal(&world->a.attempt, &attempt));
-}
-
-/* The same where the cluster was given back meanwhile: silence made the task unknown, and its agent
- * still owes it. */
-static void test_lost_job_is_offered_again_though_unknown(void **state) {
-    world_t *world = *state;
-    get_going(world);
-    ident_t attempt = world->a.attempt;
-    beat_without_primary(&world->a);
-    world->config.timeouts.offer_us = 1;
-    (void)await_message(&world->a, JOBS, 2);
-    assert_true(ident_equal(&world->a.attempt, &attempt));
 }
 
 static void test_draining_dispatches_nothing(void **state) {
@@ -667,12 +500,6 @@ int main(void) {
         TEST(test_old_reports_come_before_what_is_lacking),
         TEST(test_lease_outlives_a_restart),
         TEST(test_failed_transaction_changes_nothing_and_asks_for_hello),
-        TEST(test_cancel_is_repeated_until_word_comes),
-        TEST(test_try_that_nobody_waits_for_is_cancelled),
-        TEST(test_try_of_what_is_over_is_cancelled),
-        TEST(test_late_try_is_cancelled_once_it_is_taken_back),
-        TEST(test_lost_job_is_offered_again),
-        TEST(test_lost_job_is_offered_again_though_unknown),
         TEST(test_draining_dispatches_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

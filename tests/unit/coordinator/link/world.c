@@ -237,6 +237,14 @@ void world_stop(world_t *world) {
     store_destroy(&world->store);
 }
 
+void world_restart(world_t *world) {
+    actor_hang_up(&world->a);
+    actor_hang_up(&world->operator);
+    world_stop(world);
+    world_start(world);
+    actor_dial(&world->a);
+}
+
 static void make_actor(world_t *world, actor_t *actor, const char *name, party_t party) {
     *actor = (actor_t){.world = world, .name = name, .party = party, .state = random_ident()};
     curve_keypair(&actor->key, actor->curve);
@@ -431,6 +439,18 @@ void say_hello(actor_t *actor) {
     size_t before = actor->count[DROVER__KIND__KIND_WELCOME];
     actor_send(actor, DROVER__KIND__KIND_HELLO, &hello.base);
     (void)await_message(actor, DROVER__KIND__KIND_WELCOME, before + 1);
+}
+
+void say_hello_in_hand(actor_t *actor, bool has_it) {
+    Drover__Hello hello = hello_of(actor);
+    Drover__JobInHand in_hand = DROVER__JOB_IN_HAND__INIT;
+    Drover__JobInHand *list[] = {&in_hand};
+    in_hand.job = field_of_ident(&actor->job);
+    in_hand.attempt = field_of_ident(&actor->attempt);
+    hello.n_in_hand = has_it ? 1 : 0;
+    hello.in_hand = list;
+    actor_send(actor, DROVER__KIND__KIND_HELLO, &hello.base);
+    (void)await_message(actor, DROVER__KIND__KIND_WELCOME, 1);
 }
 
 void say_beat(actor_t *actor, uint32_t room, uint32_t in_hand) {

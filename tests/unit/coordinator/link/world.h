@@ -81,6 +81,8 @@ int world_tear_down(void **state);
 
 /* End the coordinator as a process would, and start it on the same catalog and port. */
 void world_stop(world_t *world);
+/* A stop and a start; agent a dials again, the operator has hung up. */
+void world_restart(world_t *world);
 void world_start(world_t *world);
 
 /* Set the table of keys anew: the operator, agent a, agent b, as many of them as count says. */
@@ -100,7 +102,8 @@ void await_condition(world_t *world, condition_fn *condition);
 
 /* The usual words of an agent. */
 Drover__Hello hello_of(actor_t *actor);
-void say_hello(actor_t *actor); /* and wait for the welcome */
+void say_hello(actor_t *actor);                      /* and wait for the welcome */
+void say_hello_in_hand(actor_t *actor, bool has_it); /* its last job, or none; and wait */
 void say_beat(actor_t *actor, uint32_t room, uint32_t in_hand);
 void say_inventory(actor_t *actor); /* TENANTS of them, and wait for the ack */
 Drover__Report report_of(actor_t *actor, Drover__Step step, Drover__Outcome outcome, bool final);
