@@ -250,6 +250,16 @@ static void judge_ruling(const shown_t *at, const shown_rollout_t *was) {
 
 /* ---- agents ---- */
 
+/* What an agent should have and does not have is sent again; where that agent is suspended, nothing
+ * that goes forward is, and nobody knows what became of it. */
+static bool is_answered(const shown_t *at, const rollout_t *rollout, uint32_t ordinal) {
+    task_state_t now = rollout->tasks[ordinal].state;
+    bool sent = shown_asks(at, EFFECT_SEND_JOB, rollout, ordinal);
+    bool forward = rollout->kind == KIND_FORWARD || rollout->kind == KIND_BASELINE;
+    return forward && at->event->held.count > 0 ? !sent && is_one_of(DOUBTED, now)
+                                                : sent && now == TASK_DISPATCHED;
+}
+
 /* What should be with the agent and is not in its hand is sent again, what is called off is called
  * off again. */
 static void judge_hello(const shown_t *at, const shown_rollout_t *was) {
@@ -263,7 +273,7 @@ static void judge_hello(const shown_t *at, const shown_rollout_t *was) {
         }
         if (is_one_of(WORD_OWED, task_before(at, was, i)) && !held &&
             memcmp(&task->agent, &event->agent, sizeof task->agent) == 0 &&
-            (task->state != TASK_DISPATCHED || !shown_asks(at, EFFECT_SEND_JOB, rollout, i))) {
+            !is_answered(at, rollout, i)) {
             shown_wrong(at, rollout, "task %u is lacking, and is not sent again", i);
         }
     }
