@@ -9,10 +9,9 @@ import signal
 import struct
 import time
 from contextlib import contextmanager
-from pathlib import Path
 
 from lib import configs, effects, rollouts
-from lib.fleet import Fleet, program
+from lib.fleet import Fleet, preload, program
 from lib.process import Child, clean_environment
 
 import oracle
@@ -65,8 +64,8 @@ class Stage:
         self.shims += 1
         self.counts_path = self.fleet.folder / f"counts.{self.shims}"
         self.counts_path.write_bytes(bytes(ARMED + 8 * 5))
-        library = Path(os.environ["DROVER_BIN_DIR"]) / "faultshim.so"
-        return {"LD_PRELOAD": library, "FAULT_COUNTS": self.counts_path, **words}
+        return {"LD_PRELOAD": preload(self.fleet.folder, "faultshim.so"),
+                "FAULT_COUNTS": self.counts_path, **words}
 
     def arm(self):
         """Count, and strike, from now on: a start passes more the longer the fleet has lived."""

@@ -5,12 +5,11 @@ import contextlib
 import os
 import re
 import shutil
-from pathlib import Path
 
 import pytest
 
 from lib import configs, effects, rollouts, unchanged
-from lib.fleet import READY, Fleet, program, run_drover
+from lib.fleet import READY, Fleet, preload, program, run_drover
 from lib.postgres import free_port
 from lib.gates import await_true
 from lib.process import Child, clean_environment
@@ -186,12 +185,10 @@ def test_an_agent_gives_no_orders(fleet):
 
 
 def skewed(fleet):
-    """LD_PRELOAD takes spaces for separators, and may come before a sanitizer's own library, which
-    wants to be the first."""
-    library = fleet.folder / "libskew.so"
-    shutil.copyfile(Path(os.environ["DROVER_BIN_DIR"]) / library.name, library)
+    """It may come before a sanitizer's own library, which wants to be the first."""
     options = [os.environ.get("ASAN_OPTIONS"), "verify_asan_link_order=0"]
-    return {"LD_PRELOAD": str(library), "ASAN_OPTIONS": ":".join(filter(None, options))}
+    return {"LD_PRELOAD": preload(fleet.folder, "libskew.so"),
+            "ASAN_OPTIONS": ":".join(filter(None, options))}
 
 
 def test_agent_ten_minutes_fast(fleet, postgres):

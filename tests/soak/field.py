@@ -4,14 +4,12 @@ Agents one and two see the first server: what one cannot do the other one does o
 over. Agent three has the second server alone. Timers are those of the defaults over sixty, or the
 least that the configuration takes.
 """
-import os
 import struct
 import threading
 import time
-from pathlib import Path
 
 from lib import configs, effects, rollouts
-from lib.fleet import Fleet
+from lib.fleet import Fleet, preload
 from lib.postgres import Postgres
 
 import plan
@@ -143,8 +141,7 @@ class Soaked(Fleet):
             kind = (place, "write", kind[2])
         disk = Disk(self.folder / f"counts.{self.starts}", *kind)
         self.disks[name] = disk
-        libraries = Path(os.environ["DROVER_BIN_DIR"])
-        return {"LD_PRELOAD": f"{libraries / 'faultshim.so'} {libraries / 'soakprobe.so'}",
+        return {"LD_PRELOAD": preload(self.folder, "faultshim.so", "soakprobe.so"),
                 "SOAK_PROBE": self.folder / "probes", **disk.words()}
 
     def start_coordinator(self, ready=True, **env):

@@ -5,6 +5,7 @@ so, and orders are awaited with --wait. stop() ends all, whatever state it is in
 """
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -24,6 +25,16 @@ def program(name):
     if not folder:
         raise RuntimeError("DROVER_BIN_DIR must name the folder with the three programs")
     return str(Path(folder) / name)
+
+
+def preload(folder, *names):
+    """What LD_PRELOAD is to say of these libraries: copies in a folder of the test's own, since it
+    takes the spaces of a checkout's path for separators."""
+    copies = [Path(folder) / name for name in names]
+    for copy in copies:
+        if not copy.exists():
+            shutil.copyfile(program(copy.name), copy)
+    return " ".join(map(str, copies))
 
 
 class Answer:

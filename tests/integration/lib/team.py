@@ -1,9 +1,8 @@
 """People beside a fleet's operator, and trust files that follow its first one."""
 import os
-import shutil
 
 from lib import configs
-from lib.fleet import program, run_drover
+from lib.fleet import preload, run_drover
 
 NEWER = r"event=\"trust changed\" what=\"a newer trust file\" trust_version={version}\b"
 
@@ -85,10 +84,8 @@ class Chain:
 
 
 def skewed(fleet, ahead_s):
-    """The environment of a program whose wall clock is that far ahead (skew.c). LD_PRELOAD takes
-    spaces for separators, and may come before a sanitizer's library, which wants to be first."""
-    library = fleet.folder / "libskew.so"
-    shutil.copyfile(program("libskew.so"), library)
+    """The environment of a program whose wall clock is that far ahead (skew.c); it may come before
+    a sanitizer's library, which wants to be first."""
     options = [os.environ.get("ASAN_OPTIONS"), "verify_asan_link_order=0"]
-    return {"LD_PRELOAD": str(library), "SKEW_AHEAD_S": ahead_s,
+    return {"LD_PRELOAD": preload(fleet.folder, "libskew.so"), "SKEW_AHEAD_S": ahead_s,
             "ASAN_OPTIONS": ":".join(filter(None, options))}
