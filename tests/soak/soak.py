@@ -216,6 +216,8 @@ class Soak:
         self.found += self.weather.found + self.people.found
         self.found += judges.judge(self.field, self.weather, self.people.odd)
         self.found += self.fleet.sanitizer_findings()
+        self.found += [f"{name} has neither shim nor probe" for name in gauges.MEASURED
+                       if not self.gauge.samples[name]]
         rest = []
 
         def same():
