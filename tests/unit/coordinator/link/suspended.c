@@ -117,7 +117,6 @@ static void test_no_restart_forgets_it(void **state) {
 static void test_it_goes_on(void **state) {
     world_t *world = *state;
     lose_with_a_job(world);
-    actor_dial(&world->operator);
     size_t jobs = world->a.count[JOBS];
     ident_t attempt = world->a.attempt;
     let_go(world, &world->a);
@@ -131,7 +130,6 @@ static void test_it_goes_on(void **state) {
 static void test_what_is_taken_back_goes_out(void **state) {
     world_t *world = *state;
     lose_with_a_job(world);
-    actor_dial(&world->operator);
     assert_string_equal(ask(world, "stop")->code, "");
     rollout_t *rollout = stored_rollout(world);
     assert_int_equal(rollout->state, ROLLOUT_STOPPED); /* nobody is waited for */
