@@ -3,7 +3,8 @@
 Each tree's tests appear once under TREE/NAME with all their properties, so that one ctest run
 gives one summary. Which kinds of test (labels) of a tree belong in the suite stands in KINDS.
 An integration test runs once where two trees have it: under the sanitizers. Those labelled BOTH run
-on the programs as they ship, too.
+on the programs as they ship, too. What waits for one another's lock makes the longest chain: it
+begins first and never waits, the rest stands beside it.
 """
 import json
 import subprocess
@@ -19,6 +20,7 @@ KINDS = {
 NOT_IN_SUITE = {"bench", "long"}
 ONCE = "integration"  # under asan, where that is built
 BOTH = "both"
+FIRST = 1000  # ctest begins what costs more before the rest
 
 
 def read_tests(tree):
@@ -67,6 +69,8 @@ def render(tree_name, test):
         if key == "LABELS":
             value = [*value, tree_name]
         lines.append(f"set_tests_properties({quote(name)} PROPERTIES {key} {quote(as_text(value))})")
+        if key == "RESOURCE_LOCK":
+            lines.append(f"set_tests_properties({quote(name)} PROPERTIES COST {FIRST})")
     return "\n".join(lines) + "\n"
 
 
