@@ -8,8 +8,8 @@
 #include "common/crypto/random.h"
 #include "common/migration/directory.h"
 #include "tests/unit/agent/rootfile.h"
+#include "tests/unit/scratch.h"
 
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -71,20 +71,13 @@ static int stage_up(void **state) {
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where) {
-    (void)about;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
 static int stage_down(void **state) {
     stage_t *stage = *state;
     bundles_destroy(&stage->bundles);
     bundle_destroy(&stage->bundle);
     keeper_destroy(&stage->keeper);
     journal_close(&stage->journal);
-    int answered = nftw(stage->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    int answered = scratch_remove(stage->folder);
     free(stage);
     return answered;
 }

@@ -12,9 +12,9 @@
 #include "common/migration/directory.h"
 #include "common/wire/field.h"
 #include "tests/unit/agent/rootfile.h"
+#include "tests/unit/scratch.h"
 
 #include <arpa/inet.h>
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -111,13 +111,6 @@ static int stage_up(void **state) {
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where) {
-    (void)about;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
 static int stage_down(void **state) {
     stage_t *stage = *state;
     agent_t *agent = &stage->agent;
@@ -135,7 +128,7 @@ static int stage_down(void **state) {
     document_destroy(&stage->order);
     buffer_free(&stage->proof);
     (void)close(stage->door);
-    int answered = nftw(stage->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    int answered = scratch_remove(stage->folder);
     free(stage);
     return answered;
 }

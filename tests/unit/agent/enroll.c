@@ -5,8 +5,8 @@
 #include "common/crypto/random.h"
 #include "common/trust/trust_file.h"
 #include "tests/unit/base/cmocka_all.h"
+#include "tests/unit/scratch.h"
 
-#include <ftw.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -52,19 +52,12 @@ static int set_up(void **state) {
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *where) {
-    (void)status;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
 static int tear_down(void **state) {
     place_t *p = *state;
     keyfile_destroy(&p->sign);
     keyfile_destroy(&p->curve);
     keyfile_destroy(&p->other);
-    int result = nftw(p->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    int result = scratch_remove(p->folder);
     free(p);
     return result;
 }

@@ -5,8 +5,8 @@
 #include "agent/leases.h"
 #include "agent/inventory/inventory_internal.h"
 #include "common/base/clock.h"
+#include "tests/unit/scratch.h"
 
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -68,19 +68,12 @@ static int stage_up(void **state) {
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where) {
-    (void)about;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
 static int stage_down(void **state) {
     stage_t *stage = *state;
     inventory_destroy(&stage->agent.inventory);
     journal_close(&stage->agent.journal);
     agent_config_destroy(&stage->agent.config);
-    int answered = nftw(stage->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    int answered = scratch_remove(stage->folder);
     free(stage);
     return answered;
 }

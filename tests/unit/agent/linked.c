@@ -7,8 +7,8 @@
 #include "agent/notary.h"
 #include "common/base/log.h"
 #include "common/crypto/random.h"
+#include "tests/unit/scratch.h"
 
-#include <ftw.h>
 #include <stdio.h>
 
 void must(status_t status, const error_t *err) {
@@ -92,13 +92,6 @@ int stage_up(void **state) {
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where) {
-    (void)about;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
 int stage_down(void **state) {
     stage_t *stage = *state;
     agent_t *agent = &stage->agent;
@@ -119,7 +112,7 @@ int stage_down(void **state) {
     free(agent->leases);
     void *server = stage->server;
     (void)pair_stop_server(&server);
-    int answered = nftw(stage->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    int answered = scratch_remove(stage->folder);
     free(stage);
     return answered;
 }

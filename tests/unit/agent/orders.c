@@ -15,8 +15,8 @@
 #include "common/trust/trust_file.h"
 #include "common/wire/field.h"
 #include "tests/unit/agent/rootfile.h"
+#include "tests/unit/scratch.h"
 
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -133,18 +133,11 @@ static int stage_up(void **state) {
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where) {
-    (void)about;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
 static int stage_down(void **state) {
     stage_t *stage = *state;
     close_agent(stage);
     agent_config_destroy(&stage->agent.config);
-    int answered = nftw(stage->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    int answered = scratch_remove(stage->folder);
     free(stage);
     return answered;
 }

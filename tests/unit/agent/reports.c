@@ -7,8 +7,8 @@
 #include "agent/crew.h"
 #include "common/base/clock.h"
 #include "common/crypto/random.h"
+#include "tests/unit/scratch.h"
 
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -72,18 +72,11 @@ static int stage_up(void **state) {
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where) {
-    (void)about;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
 static int stage_down(void **state) {
     stage_t *stage = *state;
     journal_close(&stage->agent.journal);
     agent_config_destroy(&stage->agent.config);
-    int answered = nftw(stage->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    int answered = scratch_remove(stage->folder);
     free(stage->run.what.application);
     free(stage->run.notes);
     free(stage);

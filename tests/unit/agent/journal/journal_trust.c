@@ -4,8 +4,8 @@
  */
 #include "agent/journal/journal.h"
 #include "common/crypto/random.h"
+#include "tests/unit/scratch.h"
 
-#include <ftw.h>
 #include <setjmp.h>
 #include <sqlite3.h>
 #include <stdarg.h>
@@ -40,17 +40,10 @@ static int start(void **state) {
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where) {
-    (void)about;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
 static int stop(void **state) {
     stage_t *stage = *state;
     journal_close(&stage->journal);
-    int answered = nftw(stage->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    int answered = scratch_remove(stage->folder);
     free(stage);
     return answered;
 }

@@ -2,8 +2,7 @@
 #include "tests/unit/agent/trust/host.h"
 
 #include "common/crypto/random.h"
-
-#include <ftw.h>
+#include "tests/unit/scratch.h"
 
 enum { CHUNK = 200, TURNS = 10000 };
 
@@ -69,13 +68,6 @@ status_t host_restart(host_t *host, error_t *err) {
     return open_rooms(host, err);
 }
 
-static int remove_one(const char *path, const struct stat *about, int kind, struct FTW *where) {
-    (void)about;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
 void host_close(host_t *host) {
     close_rooms(host);
     for (size_t i = 0; i < host->served_count; i++) {
@@ -83,7 +75,7 @@ void host_close(host_t *host) {
     }
     buffer_free(&host->proof);
     world_close(&host->world);
-    assert_int_equal(nftw(host->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS), 0);
+    assert_int_equal(scratch_remove(host->folder), 0);
 }
 
 /* ---- papers ---- */

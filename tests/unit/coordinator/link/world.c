@@ -1,8 +1,8 @@
 /* world.c: see world.h. */
 #include "tests/unit/coordinator/link/world.h"
 #include "common/crypto/random.h"
+#include "tests/unit/scratch.h"
 
-#include <ftw.h>
 #include <sys/stat.h>
 
 enum { DEADLINE_S = 30, POLL_MS = 2, TICK_MS = 50 };
@@ -290,13 +290,6 @@ int world_set_up(void **state) {
     return 0;
 }
 
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *where) {
-    (void)status;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
-
 int world_tear_down(void **state) {
     world_t *world = *state;
     actor_hang_up(&world->a);
@@ -306,7 +299,7 @@ int world_tear_down(void **state) {
     zap_destroy(&world->zap);
     zloop_destroy(&world->loop);
     fleet_close(world);
-    int answered = nftw(world->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    int answered = scratch_remove(world->folder);
     free(world);
     return answered;
 }

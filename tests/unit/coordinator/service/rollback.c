@@ -108,13 +108,18 @@ static void what_runs_is_not_rolled_back(void **state) {
             "{\"rollout\":\"first\",\"select\":\"all\",\"to\":\"V001\"}");
 }
 
-static void an_unknown_outcome_is_walked_back(void **state) {
-    world_t *w = *state;
+/* Nobody knows what became of the second of two tenants. */
+static void lose_word(world_t *w) {
     world_put_many(w, 2, 4);
     static const world_outcome_t LOST[] = {
         {"tenant00001", TASK_EVENT_UNKNOWN, 4, false, ERROR_DB_OUTCOME_UNKNOWN}, {0}};
     ask(w, "rollout.start", "{\"spec\":\"%s\",\"name\":\"first\"}", SPEC);
     world_work(w, LOST);
+}
+
+static void an_unknown_outcome_is_walked_back(void **state) {
+    world_t *w = *state;
+    lose_word(w);
     ask(w, "rollout.pause", "{\"rollout\":\"first\"}");
     json_t *plan = ask(w, "rollback.plan", "{\"rollout\":\"first\"}");
     assert_int_equal(number_of(plan, "totals.work"), 2);
@@ -131,11 +136,7 @@ static void an_unknown_outcome_is_walked_back(void **state) {
  * at work yet, whatever inventory says. */
 static void an_unknown_outcome_is_walked_back_though_tried_again(void **state) {
     world_t *w = *state;
-    world_put_many(w, 2, 4);
-    static const world_outcome_t LOST[] = {
-        {"tenant00001", TASK_EVENT_UNKNOWN, 4, false, ERROR_DB_OUTCOME_UNKNOWN}, {0}};
-    ask(w, "rollout.start", "{\"spec\":\"%s\",\"name\":\"first\"}", SPEC);
-    world_work(w, LOST);
+    lose_word(w);
     ask(w, "rollout.retry", "{\"rollout\":\"first\",\"tenants\":[\"tenant00001\"]}");
     ask(w, "rollout.pause", "{\"rollout\":\"first\"}");
     json_t *plan = ask(w, "rollback.plan", "{\"rollout\":\"first\"}");

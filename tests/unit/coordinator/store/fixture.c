@@ -1,15 +1,7 @@
 /* fixture.c: see fixture.h. */
 #include "tests/unit/coordinator/store/fixture.h"
 #include "common/crypto/random.h"
-
-#include <ftw.h>
-
-static int remove_one(const char *path, const struct stat *status, int kind, struct FTW *where) {
-    (void)status;
-    (void)kind;
-    (void)where;
-    return remove(path);
-}
+#include "tests/unit/scratch.h"
 
 int fixture_set_up(void **state) {
     fixture_t *fixture = calloc(1, sizeof *fixture);
@@ -30,7 +22,7 @@ int fixture_set_up(void **state) {
 int fixture_tear_down(void **state) {
     fixture_t *fixture = *state;
     fixture_close(fixture);
-    int answer = nftw(fixture->folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    int answer = scratch_remove(fixture->folder);
     free(fixture);
     return answer;
 }
