@@ -331,6 +331,7 @@ int main(int argc, char **argv) {
     agents = calloc((size_t)agent_count, sizeof *agents);
     must(random_start(&err), &err);
     must(transport_start(&err), &err);
+    zsys_set_max_sockets(0); /* as many as there can be: an agent takes more than one of 1,024 */
     transport_options_t options = {.endpoint = argv[4]};
     must(keytext_public_parse(argv[5], KEY_CURVE, options.server.bytes, &err), &err);
     must(keytext_public_parse(argv[6], KEY_COORDINATOR, coordinator.bytes, &err), &err);
