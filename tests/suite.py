@@ -3,8 +3,7 @@
 Each tree's tests appear once under TREE/NAME with all their properties, so that one ctest run
 gives one summary. Which kinds of test (labels) of a tree belong in the suite stands in KINDS.
 An integration test runs once where two trees have it: under the sanitizers. Those labelled BOTH run
-on the programs as they ship, too. What waits for one another's lock makes the longest chain: it
-begins first and never waits, the rest stands beside it.
+on the programs as they ship, too. What runs longest begins first, so that no long one is left over.
 """
 import json
 import subprocess
@@ -20,6 +19,7 @@ KINDS = {
 NOT_IN_SUITE = {"bench", "long"}
 ONCE = "integration"  # under asan, where that is built
 BOTH = "both"
+LONG = {"integration", "faults", "soak", "sim"}
 FIRST = 1000  # ctest begins what costs more before the rest
 
 
@@ -27,6 +27,10 @@ def read_tests(tree):
     answer = subprocess.run(["ctest", "--show-only=json-v1"], cwd=tree, check=True,
                             capture_output=True, text=True)
     return json.loads(answer.stdout)["tests"]
+
+
+def is_long(properties):
+    return bool(LONG & set(properties.get("LABELS", []))) and "COST" not in properties
 
 
 def properties_of(test):
@@ -63,14 +67,15 @@ def render(tree_name, test):
         raise SystemExit(f"suite.py: {tree_name}/{test['name']} has not been built")
     name = f"{tree_name}/{test['name']}"
     lines = [f"add_test({quote(name)} {' '.join(quote(word) for word in test['command'])})"]
-    for key, value in sorted(properties_of(test).items()):
+    properties = properties_of(test)
+    for key, value in sorted(properties.items()):
         if key in ("DEPENDS", "FIXTURES_REQUIRED", "FIXTURES_SETUP", "FIXTURES_CLEANUP"):
             raise SystemExit(f"suite.py: {name}: {key} would tie tests of different trees together")
         if key == "LABELS":
             value = [*value, tree_name]
         lines.append(f"set_tests_properties({quote(name)} PROPERTIES {key} {quote(as_text(value))})")
-        if key == "RESOURCE_LOCK":
-            lines.append(f"set_tests_properties({quote(name)} PROPERTIES COST {FIRST})")
+    if is_long(properties):
+        lines.append(f"set_tests_properties({quote(name)} PROPERTIES COST {FIRST})")
     return "\n".join(lines) + "\n"
 
 
