@@ -42,11 +42,16 @@ static size_t count_in_the_way(engine_t *engine, const fleet_question_t *questio
     return count;
 }
 
-static void add_rollout(fleet_busy_t *busy, const rollout_t *rollout) {
+/* Whether it keeps what it is over with, too. */
+static bool keeps_all(const rollout_t *rollout, const fleet_question_t *question) {
+    return question->again && ident_equal(&rollout->parent, question->except);
+}
+
+static void add_rollout(fleet_busy_t *busy, const rollout_t *rollout, bool all) {
     for (uint32_t i = 0; i < rollout->task_count; i++) {
         const task_t *task = &rollout->tasks[i];
         busy_entry_t *entry = NULL;
-        if (task_state_is_final(task->state)) {
+        if (!all && task_state_is_final(task->state)) {
             continue;
         }
         HASH_FIND(hh, busy->entries, &task->tenant, sizeof task->tenant, entry);
@@ -71,7 +76,7 @@ status_t fleet_busy_new(call_t *call, const fleet_question_t *question, fleet_bu
     for (size_t i = 0; i < engine_rollout_count(call->engine); i++) {
         const rollout_t *rollout = engine_rollout_at(call->engine, i);
         if (is_in_the_way(rollout, question)) {
-            add_rollout(busy, rollout);
+            add_rollout(busy, rollout, keeps_all(rollout, question));
         }
     }
     *ret_busy = TAKE(busy);

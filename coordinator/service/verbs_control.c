@@ -191,8 +191,10 @@ static status_t choose(call_t *call, const rollout_t *rollout, chosen_t *into, e
 static status_t check_free(call_t *call, const rollout_t *rollout, const chosen_t *chosen,
                            error_t *err) {
     CLEANUP(fleet_busy_destroy_p) fleet_busy_t *busy = NULL;
-    fleet_question_t question = {
-        .application = rollout->application, .kind = rollout->kind, .except = &rollout->id};
+    fleet_question_t question = {.application = rollout->application,
+                                 .kind = rollout->kind,
+                                 .except = &rollout->id,
+                                 .again = true};
     TRY(fleet_busy_new(call, &question, &busy, err));
     for (uint32_t i = 0; i < chosen->count; i++) {
         const task_t *task = &rollout->tasks[chosen->ordinals[i]];

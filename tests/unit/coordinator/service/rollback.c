@@ -86,6 +86,24 @@ static void a_failed_rollout_goes_back(void **state) {
     assert_int_equal(number_of(plan, "totals.not_needed"), 6);
 }
 
+/* A tenant that the rollback passed over, as it was never touched, must not go forward behind it.
+ */
+static void what_is_rolled_back_is_not_tried_again(void **state) {
+    world_t *w = *state;
+    static const world_outcome_t ONE_UNTOUCHED[] = {
+        {"tenant00003", TASK_EVENT_FAILED, 0, false, ERROR_CHECK_FAILED}, {0}};
+    world_put_many(w, 4, 0);
+    ask(w, "rollout.start", "{\"spec\":\"%s\",\"name\":\"first\"}",
+        SPEC_WITH("on_failure: continue\\n"));
+    world_work(w, ONE_UNTOUCHED);
+    assert_int_equal(world_rollout(w)->state, ROLLOUT_INCOMPLETE);
+    ask(w, "rollback.start", "{\"rollout\":\"first\"}");
+    refused(w, "TENANT_IN_ROLLOUT", "rollout.retry", "{\"rollout\":\"first\"}");
+    assert_non_null(strstr(w->answer.error.message, "'rollback of first'"));
+    world_work(w, NOTHING);
+    ask(w, "rollout.retry", "{\"rollout\":\"first\",\"tenants\":[\"tenant00003\"]}");
+}
+
 static void what_runs_is_not_rolled_back(void **state) {
     world_t *w = *state;
     world_put_many(w, 4, 0);
@@ -325,6 +343,7 @@ static void a_wave_that_cannot_go_back_pauses(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         WORLD_TEST(a_failed_rollout_goes_back),
+        WORLD_TEST(what_is_rolled_back_is_not_tried_again),
         WORLD_TEST(what_runs_is_not_rolled_back),
         WORLD_TEST(an_unknown_outcome_is_walked_back),
         WORLD_TEST(an_unknown_outcome_is_walked_back_though_tried_again),
