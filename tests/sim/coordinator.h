@@ -278,6 +278,8 @@ typedef struct order_wish {
 bool orders_start(sim_t *sim, coordinator_t *self, const order_wish_t *wish);
 /* Tenants that another rollout of that kind has in its hands, but for one rollout's; owned. */
 bool *orders_busy(sim_t *sim, coordinator_t *self, rollout_kind_t kind, const ident_t *except);
+/* And all those that an open rollback of this one names, for a retry of it. */
+void orders_add_rollbacks(coordinator_t *self, const ident_t *parent, bool *busy);
 uint32_t orders_tenant(const task_t *task);
 bool orders_roll_back(sim_t *sim, coordinator_t *self, rollout_t *parent, bool restore);
 bool orders_control(sim_t *sim, coordinator_t *self, rollout_t *rollout, event_kind_t event);

@@ -41,6 +41,7 @@ bool orders_retry(sim_t *sim, coordinator_t *self, rollout_t *rollout, bool one)
         return false;
     }
     bool *busy = orders_busy(sim, self, rollout->kind, &rollout->id);
+    orders_add_rollbacks(self, &rollout->id, busy);
     const task_t *chosen = NULL;
     bool taken = false;
     for (uint32_t i = 0; i < rollout->task_count; i++) {
