@@ -3,219 +3,13 @@
  * never a step and never silence.
  */
 #include "agent/crew.h"
-#include "agent/bundles.h"
 #include "agent/loop.h"
 #include "agent/notary.h"
 #include "common/base/clock.h"
-#include "common/base/log.h"
-#include "common/crypto/random.h"
-#include "common/migration/directory.h"
 #include "common/wire/field.h"
-#include "tests/unit/agent/rootfile.h"
-#include "tests/unit/scratch.h"
+#include "tests/unit/agent/crewed.h"
 
-#include <arpa/inet.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <cmocka.h>
-
-enum { PATH_SIZE = 128, ROUNDS = 20 };
-
-/* An agent of one cluster that it holds, with a pin, and an order to look at one tenant. */
-typedef struct stage {
-    char folder[32];
-    rootfile_t trust;
-    agent_t agent;
-    document_t *order;
-    buffer_t proof;
-    ident_t tenant;
-    digest_t bundle; /* that its orders are for; zero: none */
-    int door;        /* where its database would be: connections come in, and nobody answers */
-    uint16_t port;
-} stage_t;
-
-static void must(status_t status, const error_t *err) {
-    if (status != STATUS_OK) {
-        char line[1024];
-        fail_msg("%s", error_line(err, line, sizeof line));
-    }
-}
-
-static void open_door(stage_t *stage) {
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof at;
-    stage->door = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_true(stage->door >= 0);
-    assert_int_equal(bind(stage->door, (const struct sockaddr *)&at, sizeof at), 0);
-    assert_int_equal(listen(stage->door, 16), 0);
-    assert_int_equal(getsockname(stage->door, (struct sockaddr *)&at, &size), 0);
-    stage->port = ntohs(at.sin_port);
-}
-
-static void make_config(stage_t *stage) {
-    CLEANUP(buffer_free) buffer_t text = {0};
-    error_t err = {0};
-    buffer_format(&text,
-                  "name: one\n"
-                  "coordinator: {address: \"tcp://127.0.0.1:1\",\n"
-                  "  curve: \"Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID\"}\n"
-                  "keys: {sign: a, curve: b}\n"
-                  "trust: {root: %s/trust.root}\n"
-                  "state: %s/state\n"
-                  "clusters: [{name: main, parallel: 2, connection: {host: 127.0.0.1, port: %u},\n"
-                  "            roles: {owner: o}, tenants: {list: [{database: d}]}}]\n",
-                  stage->folder, stage->folder, stage->port);
-    const yaml_text_t source = {
-        .name = "/agent.yaml", .bytes = buffer_string(&text), .size = text.size};
-    must(agent_config_parse(&source, NULL, &stage->agent.config, &err), &err);
-}
-
-static void path_of(const stage_t *stage, const char *name, char path[PATH_SIZE]) {
-    (void)snprintf(path, PATH_SIZE, "%s/%s", stage->folder, name);
-}
-
-static int stage_up(void **state) {
-    stage_t *stage = calloc(1, sizeof *stage);
-    agent_t *agent = &stage->agent;
-    static const inventory_callbacks_t deaf;
-    char path[PATH_SIZE];
-    error_t err = {0};
-    log_set_level(LOG_ERROR);
-    must(random_start(&err), &err);
-    (void)snprintf(stage->folder, sizeof stage->folder, "/tmp/drover-crew-XXXXXX");
-    assert_non_null(mkdtemp(stage->folder));
-    path_of(stage, "trust.root", path);
-    rootfile_make(&stage->trust, path);
-    open_door(stage);
-    make_config(stage);
-    agent->runs_end = &agent->runs;
-    agent->cluster_count = 1;
-    agent->leases = calloc(1, sizeof *agent->leases);
-    agent->leases[0].until_boot_us = INT64_MAX;
-    agent->shared.config = agent->config;
-    must(journal_open(agent->config->state, &agent->journal, &err), &err);
-    path_of(stage, "papers", path);
-    must(notary_open(agent, path, &err), &err);
-    path_of(stage, "bundles", path);
-    must(bundles_new(path, agent->keeper, &agent->bundles, &err), &err);
-    crew_attach(agent);
-    must(inventory_new(agent->config, agent->journal, &deaf, &agent->inventory, &err), &err);
-    *state = stage;
-    return 0;
-}
-
-static int stage_down(void **state) {
-    stage_t *stage = *state;
-    agent_t *agent = &stage->agent;
-    while (agent->runs != NULL) {
-        run_t *run = agent->runs;
-        agent->runs = run->next_run;
-        run_destroy(&run);
-    }
-    inventory_destroy(&agent->inventory);
-    bundles_destroy(&agent->bundles);
-    notary_close(agent);
-    journal_close(&agent->journal);
-    agent_config_destroy(&agent->config);
-    free(agent->leases);
-    document_destroy(&stage->order);
-    buffer_free(&stage->proof);
-    (void)close(stage->door);
-    int answered = scratch_remove(stage->folder);
-    free(stage);
-    return answered;
-}
-
-/* An order of the operator's, with one tenant or none. */
-static document_t *sign_order(stage_t *stage, order_kind_t kind, const digest_t *subject) {
-    int64_t now_us = clock_wall_us();
-    stage->tenant = (ident_t){{7}};
-    leaf_t leaf = {.tenant = stage->tenant, .number = now_us};
-    leaves_t leaves = {.application = "shop", .leaves = &leaf, .count = 1};
-    proof_t proof = {.leaf = leaf};
-    document_t *document = NULL;
-    CLEANUP(merkle_destroy_p) merkle_t *merkle = NULL;
-    error_t err = {0};
-    must(leaves_tree(&leaves, &merkle, &err), &err);
-    merkle_path(merkle, 0, &proof.path);
-    order_wave_t wave = {.count = 1, .root = merkle_root(merkle)};
-    order_t order = {.fleet = stage->trust.fleet,
-                     .id = random_ident(),
-                     .kind = kind,
-                     .application = kind == ORDER_HOLD ? "" : "shop",
-                     .environment = "",
-                     .bundle = stage->bundle,
-                     .recovery_kind = "",
-                     .recovery_reason = "",
-                     .trial_restore = "",
-                     .waves = &wave,
-                     .wave_count = order_kind_has_tenants(kind) ? 1 : 0,
-                     .issued_us = now_us,
-                     .not_before_us = now_us,
-                     .expires_us = now_us + TRUST_DAY_US,
-                     .proposer = stage->trust.keys[1],
-                     .subject = subject != NULL ? *subject : (digest_t){{0}},
-                     .trust_version = 1};
-    must(order_write(&order, &document, &err), &err);
-    must(document_sign(document, &stage->trust.operator, & err), &err);
-    if (order_kind_has_tenants(kind)) {
-        buffer_clear(&stage->proof);
-        proof_encode(&proof, &stage->proof);
-    }
-    return document;
-}
-
-/* A job in hand, as recruit.c makes it. */
-static run_t *recruit(stage_t *stage, job_kind_t kind) {
-    agent_t *agent = &stage->agent;
-    run_t *run = calloc(1, sizeof *run);
-    run->shared = &agent->shared;
-    run->fd_polled = run->child_polled = -1;
-    run->cluster = agent_config_cluster(agent->config, 0);
-    run->what = (run_job_t){.kind = kind,
-                            .attempt = random_ident(),
-                            .job = random_ident(),
-                            .tenant = stage->tenant,
-                            .tenant_name = strdup("d"),
-                            .database = strdup("d"),
-                            .application = strdup("shop"),
-                            .recovery_kind = strdup(""),
-                            .recovery_reason = strdup(""),
-                            .coordinator = stage->trust.coordinator};
-    run->machine = (job_machine_t){.kind = kind, .state = JOB_ACCEPTED};
-    agent->leases[0].queued++;
-    *agent->runs_end = run;
-    agent->runs_end = &run->next_run;
-    return run;
-}
-
-static void give_order(stage_t *stage, run_t *run) {
-    run->what.order_digest = stage->order->id;
-    run->what.proof = malloc(stage->proof.size);
-    memcpy(run->what.proof, stage->proof.data, stage->proof.size);
-    run->what.proof_size = stage->proof.size;
-}
-
-static void give_papers(stage_t *stage) {
-    CLEANUP(buffer_free) buffer_t bytes = {0};
-    error_t err = {0};
-    papers_want_t want;
-    must(document_encode(stage->order, &bytes, &err), &err);
-    assert_true(papers_want(stage->agent.papers, 1, &want));
-    papers_chunk_t chunk = {.digest = want.digest,
-                            .offset = want.offset,
-                            .total = bytes.size,
-                            .data = bytes.data,
-                            .size = bytes.size};
-    papers_take(stage->agent.papers, &chunk);
-}
 
 static void tell(stage_t *stage, document_t *document) {
     CLEANUP(buffer_free) buffer_t bytes = {0};
@@ -227,67 +21,6 @@ static void tell(stage_t *stage, document_t *document) {
     trust.documents = fields;
     trust.n_documents = 2;
     notary_take_trust(&stage->agent, &trust);
-}
-
-/* Rounds of the loop, until nothing happens; connections are not waited for. */
-static void settle(stage_t *stage) {
-    error_t err = {0};
-    bool again = true;
-    for (int i = 0; again && i < ROUNDS; i++) {
-        must(crew_take_events(&stage->agent, &err), &err);
-        must(journal_commit(stage->agent.journal, &err), &err);
-        again = crew_carry_out(&stage->agent);
-    }
-    assert_false(again);
-}
-
-typedef struct last {
-    Drover__Outcome outcome;
-    char code[16];
-    bool final;
-    bool held_back;
-    digest_t order;
-    uint32_t result;
-    int count;
-} last_t;
-
-static status_t on_report(const journal_report_t *report, void *context, error_t *err) {
-    last_t *last = context;
-    Drover__Report *wire = drover__report__unpack(NULL, report->size, report->bytes);
-    (void)err;
-    assert_non_null(wire);
-    last->outcome = wire->outcome;
-    last->final = wire->final;
-    last->held_back = wire->held_back;
-    last->order = field_digest(wire->order);
-    last->result = report->result;
-    last->count++;
-    if (wire->failure != NULL) {
-        (void)snprintf(last->code, sizeof last->code, "%s", wire->failure->code);
-    }
-    drover__report__free_unpacked(wire, NULL);
-    return STATUS_OK;
-}
-
-static last_t last_report(stage_t *stage) {
-    last_t last = {0};
-    error_t err = {0};
-    must(journal_reports(stage->agent.journal, (journal_range_t){.most = 100}, on_report, &last,
-                         &err),
-         &err);
-    return last;
-}
-
-static void ended(stage_t *stage, Drover__Outcome outcome, error_code_t code) {
-    settle(stage);
-    last_t last = last_report(stage);
-    assert_int_equal(last.count, 1);
-    assert_true(last.final);
-    assert_int_equal(last.outcome, outcome);
-    assert_string_equal(last.code, error_code_text(code));
-    assert_int_equal(last.result, 0); /* no word about its wave */
-    assert_null(stage->agent.runs);
-    assert_int_equal(stage->agent.leases[0].queued + stage->agent.leases[0].running, 0);
 }
 
 static void test_a_job_without_an_order(void **state) {
@@ -308,7 +41,6 @@ static void test_a_job_without_an_order(void **state) {
     }
 }
 
-/* A database that this host's configuration knows nothing of, whatever was signed. */
 /* Another agent has the cluster now: what waits here for its turn is given back. */
 static void test_a_job_whose_cluster_is_anothers(void **state) {
     stage_t *stage = *state;
@@ -384,26 +116,6 @@ static void test_a_newer_order_supersedes(void **state) {
     assert_false(newer->machine.cancelled);
 }
 
-/* A released bundle, in the agent's folder. */
-static void give_bundle(stage_t *stage) {
-    CLEANUP(bundle_destroy_p) bundle_t *bundle = NULL;
-    directory_t *directory = NULL;
-    bundle_options_t options = {.application = "shop"};
-    char path[PATH_SIZE];
-    char folder[PATH_SIZE];
-    char name[DIGEST_TEXT_SIZE];
-    error_t err = {0};
-    must(directory_load("migrations/example", NULL, &directory, &err), &err);
-    must(bundle_build(directory, &options, &bundle, &err), &err);
-    directory_destroy(&directory);
-    must(bundle_sign(bundle, &stage->trust.release, &err), &err);
-    stage->bundle = *bundle_digest(bundle);
-    path_of(stage, "bundles", folder);
-    (void)snprintf(path, sizeof path, "%.40s/%.64s.bundle", folder,
-                   digest_text(&stage->bundle, name));
-    must(bundle_write(bundle, path, &err), &err);
-}
-
 /* A newer order with a number is accepted as its job begins: what is at work under an older one
  * stops by that. */
 static void test_what_is_accepted_supersedes(void **state) {
@@ -458,6 +170,7 @@ static void test_an_answer_after_the_lease(void **state) {
     zloop_destroy(&agent->loop);
 }
 
+/* A database that this host's configuration knows nothing of, whatever was signed. */
 static void test_a_database_that_is_no_tenant_here(void **state) {
     stage_t *stage = *state;
     stage->order = sign_order(stage, ORDER_LOOK, NULL);
@@ -531,12 +244,10 @@ static void test_a_hold_before_the_work(void **state) {
     CLEANUP(document_destroy_p) document_t *hold = sign_order(stage, ORDER_HOLD, NULL);
     tell(stage, hold);
     assert_true(keeper_held(stage->agent.keeper, NULL));
-    connection_destroy(&run->connection);
-    run->got = NULL;
     run->what.kind = run->machine.kind = JOB_KIND_FORWARD;
     run->machine.state = JOB_PROTECTING;
     run->machine.protects = true;
-    run_over(run, JOB_EVENT_DONE);
+    come_back(run, JOB_EVENT_DONE);
     ended(stage, DROVER__OUTCOME__OUTCOME_TRANSIENT, ERROR_FLEET_HELD);
     assert_true(last_report(stage).held_back);
 }
@@ -551,18 +262,82 @@ static void test_a_baseline_of_a_database_that_was_not_read(void **state) {
     assert_true(last_report(stage).held_back);
 }
 
-/* A job that was at work before a restart: its tenant's ledger may be read though its warrant is
- * refused now. */
-static void test_a_refused_job_that_was_at_work_is_looked_at(void **state) {
-    stage_t *stage = *state;
-    run_t *run = recruit(stage, JOB_KIND_FORWARD);
+/* A job that was at work before a restart, as crew_resume takes it up. */
+static run_t *resume(stage_t *stage, job_kind_t kind) {
+    run_t *run = recruit(stage, kind);
     run->machine.state = JOB_WORKING;
     run->resumed = true;
+    return run;
+}
+
+/* It is over, after the word that its outcome was not known. */
+static void failed(stage_t *stage, error_code_t code) {
+    settle(stage);
+    last_t last = last_report(stage);
+    assert_int_equal(last.count, 2);
+    assert_true(last.final);
+    assert_int_equal(last.outcome, DROVER__OUTCOME__OUTCOME_FAILED);
+    assert_string_equal(last.code, error_code_text(code));
+    assert_null(stage->agent.runs);
+}
+
+/* Its tenant's ledger may be read though its warrant is refused now, and nothing more is done. */
+static void test_a_refused_job_that_was_at_work_is_looked_at(void **state) {
+    stage_t *stage = *state;
+    run_t *run = resume(stage, JOB_KIND_FORWARD);
     settle(stage);
     assert_ptr_equal(stage->agent.runs, run);
     assert_int_equal(run->machine.state, JOB_SETTLING);
     assert_non_null(run->connection); /* on its way to the ledger */
     assert_true(run->refused);
+    come_back(run, JOB_EVENT_DONE);
+    failed(stage, ERROR_ORDER_MISSING);
+}
+
+/* So, too, where a newer order of the tenant was accepted before the restart. */
+static void test_a_superseded_job_that_was_at_work(void **state) {
+    stage_t *stage = *state;
+    error_t err = {0};
+    give_bundle(stage);
+    stage->order = sign_order(stage, ORDER_ROLLBACK, NULL);
+    journal_accepted_t accepted = {
+        .tenant = stage->tenant, .application = "shop", .number = INT64_MAX, .order = {{9}}};
+    must(journal_set_accepted(stage->agent.journal, &accepted, &err), &err);
+    run_t *run = resume(stage, JOB_KIND_UNDO);
+    give_order(stage, run);
+    run->what.bundle = stage->bundle;
+    settle(stage);
+    assert_false(run->begun); /* its order was not read again yet */
+    give_papers(stage);
+    settle(stage);
+    assert_int_equal(run->machine.state, JOB_SETTLING);
+    assert_true(run->refused);
+    come_back(run, JOB_EVENT_DONE);
+    failed(stage, ERROR_ORDER_SUPERSEDED);
+}
+
+/* While the cluster is another agent's it is looked at unjudged. That ends it, though the cluster
+ * comes back meanwhile: the work that is left waits for a warrant, and is given out anew. */
+static void test_what_is_settled_without_a_lease_goes_no_further(void **state) {
+    stage_t *stage = *state;
+    agent_t *agent = &stage->agent;
+    run_t *run = resume(stage, JOB_KIND_FORWARD);
+    agent->leases[0].until_boot_us = 0;
+    agent->leases[0].denied = agent->welcomed = true;
+    settle(stage);
+    assert_int_equal(run->machine.state, JOB_SETTLING);
+    assert_false(run->refused); /* nobody was asked */
+    agent->leases[0].until_boot_us = INT64_MAX;
+    agent->leases[0].denied = false;
+    crew_watch_leases(agent);
+    come_back(run, JOB_EVENT_DONE);
+    settle(stage);
+    last_t last = last_report(stage);
+    assert_true(last.final);
+    assert_int_equal(last.outcome, DROVER__OUTCOME__OUTCOME_TRANSIENT);
+    assert_string_equal(last.code, error_code_text(ERROR_LEASE_ENDED));
+    assert_false(last.held_back); /* it had begun: a try of it */
+    assert_null(agent->runs);
 }
 
 #define TEST(function) cmocka_unit_test_setup_teardown(function, stage_up, stage_down)
@@ -583,6 +358,8 @@ int main(void) {
         TEST(test_a_hold_before_the_work),
         TEST(test_a_baseline_of_a_database_that_was_not_read),
         TEST(test_a_refused_job_that_was_at_work_is_looked_at),
+        TEST(test_a_superseded_job_that_was_at_work),
+        TEST(test_what_is_settled_without_a_lease_goes_no_further),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
