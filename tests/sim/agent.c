@@ -207,6 +207,11 @@ static void place(agent_t *agent, run_t *run) {
     }
 }
 
+/* Begins without a lease, and unjudged: it is given back, settled first where it was at work. */
+static bool is_denied(const sim_t *sim, const agent_t *agent, const run_t *run) {
+    return agent->places[run->place].denied && agent->welcomed && !sim_has(sim, BUG_NO_LEASE);
+}
+
 static bool may_begin(sim_t *sim, agent_t *agent, run_t *run) {
     if (run->begun || run->finished) {
         return false;
@@ -219,8 +224,8 @@ static bool may_begin(sim_t *sim, agent_t *agent, run_t *run) {
     }
     const agent_place_t *at = &agent->places[run->place];
     bool ours = at->until_us > sim->now_us || sim_has(sim, BUG_NO_LEASE);
-    if (!ours && at->denied) {
-        return true; /* begins, to be given back, or settled first */
+    if (is_denied(sim, agent, run)) {
+        return true;
     }
     if (at->running >= AGENT_SLOTS || !ours) {
         return false;
@@ -232,8 +237,8 @@ static bool may_begin(sim_t *sim, agent_t *agent, run_t *run) {
 static void begin(sim_t *sim, agent_t *agent, run_t *run) {
     run->begun = true;
     run->begun_us = sim->now_us;
-    run->machine.leaseless = run->placed && agent->places[run->place].until_us <= sim->now_us &&
-                             !sim_has(sim, BUG_NO_LEASE);
+    run->given_back = run->placed && is_denied(sim, agent, run);
+    run->machine.leaseless = run->given_back;
     if (run->placed) {
         agent->places[run->place].running++;
         agent->places[run->place].queued--;
@@ -408,7 +413,7 @@ static void tick_run(sim_t *sim, agent_t *agent, run_t *run) {
     if (run->begun && !held && !run->machine.leaseless) {
         run->machine.leaseless = true;
         cancel(sim, agent, run);
-    } else if (held) {
+    } else if (held && !run->given_back) {
         run->machine.leaseless = false;
     }
     bool late = run->begun && run->what.deadline_us > 0 &&

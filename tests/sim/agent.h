@@ -63,8 +63,9 @@ struct run {
     bool begun;
     bool finished;
     bool resumed;
-    bool refused; /* the warrant said no */
-    bool worked;  /* the last look before the first work was taken */
+    bool given_back; /* begun without a lease, and unjudged: settled where it must be, and ends */
+    bool refused;    /* the warrant said no */
+    bool worked;     /* the last look before the first work was taken */
     bool over;
     job_event_t over_event;
     error_code_t unfit;
