@@ -428,8 +428,8 @@ static bool is_obeyed(const sim_t *sim, const token_t *token) {
     return true;
 }
 
-/* An operator starts it anew until it is obeyed everywhere: each start raises its epoch. */
-static void raise_survivor(sim_t *sim, coordinator_t *survivor) {
+void faults_raise(sim_t *sim) {
+    coordinator_t *survivor = &sim->coordinators[sim->faults->survivor];
     while (!survivor->up || survivor->behind || !is_obeyed(sim, &catalog_meta(survivor)->token)) {
         survivor->retired = true; /* no start of its own beside ours */
         coordinator_crash(sim, survivor);
@@ -468,7 +468,7 @@ void faults_stop(sim_t *sim) {
     for (uint32_t i = 0; i < sim->server->cluster_count; i++) {
         sim->server->clusters[i].all_see = true;
     }
-    raise_survivor(sim, &sim->coordinators[survivor]);
+    faults_raise(sim);
     for (uint32_t i = 0; i < sim->options.agents; i++) {
         mend_agent(sim, &sim->agents[i]);
     }

@@ -65,6 +65,11 @@ void faults_strike(sim_t *sim, uint32_t number, bool ends);
 /* The weather clears: everything is mended, one coordinator is left. */
 void faults_stop(sim_t *sim);
 
+/* An operator starts it anew until it is obeyed everywhere, as each start raises its epoch: where
+ * it is not up, or heard that it is behind. An agent that was stopped may have heard another one
+ * last, and says so only once it wakes. (refill.c raises the epoch of a run instead.) */
+void faults_raise(sim_t *sim);
+
 /* operator.c: one order drawn at random; and what an operator does once the faults have stopped. */
 void operator_order(sim_t *sim, uint32_t how);
 void operator_calm(sim_t *sim);

@@ -180,6 +180,9 @@ static bool any_held(const coordinator_t *self) {
 
 void operator_calm(sim_t *sim) {
     coordinator_t *self = &sim->coordinators[sim->faults->survivor];
+    if (self->behind) {
+        faults_raise(sim);
+    }
     if (!self->up || self->paused) {
         return;
     }
