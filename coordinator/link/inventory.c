@@ -44,7 +44,8 @@ static status_t put_tenant(hub_t *self, session_t *session, const Drover__Tenant
                            error_t *err) {
     label_row_t labels[LIMIT_LABELS];
     application_row_t applications[WIRE_APPLICATIONS];
-    /* a clock that runs ahead must not make later readings look late */
+    /* the agent's clock may stand ahead, and must not make later readings look late; so may ours:
+     * what is noted now outweighs nothing once it is set right (store_tenant.h) */
     int64_t observed_us = seen->observed_us < self->now_us ? seen->observed_us : self->now_us;
     for (size_t i = 0; i < seen->n_labels; i++) {
         labels[i] = (label_row_t){.key = seen->labels[i]->key, .value = seen->labels[i]->value};
@@ -81,7 +82,7 @@ static status_t put_tenant(hub_t *self, session_t *session, const Drover__Tenant
         .system_identifier = row.system_identifier, .tenant = row.id, .seen_us = observed_us};
     leftovers_put(&session->left, &place, seen->leftovers, seen->gone ? 0 : seen->n_leftovers);
     tenant_change_t change = {0};
-    TRY(store_tenant_put(self->options.store, &row, &change, err));
+    TRY(store_tenant_put(self->options.store, &row, self->now_us, &change, err));
     return tell_change(self, session, &row, &change, err);
 }
 

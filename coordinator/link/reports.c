@@ -195,8 +195,13 @@ static status_t write_state(hub_t *self, const session_t *session, const taken_t
                               ? report->finished_us
                               : self->now_us;
     application_row_t application = inventory_application(seen, observed_us);
+    /* what was made before the hello says what was, and comes behind inventories that know better,
+     * by whatever clock it was made */
     tenant_report_t told = {
-        .tenant = taken->tenant, .application = &application, .size_bytes = report->size_bytes};
+        .tenant = taken->tenant,
+        .application = &application,
+        .size_bytes = report->size_bytes,
+        .sighting = {.now_us = self->now_us, .late = report->number <= session->last_report}};
     head_verdict_t verdict = HEAD_SAME;
     if (store_tenant_reported(self->options.store, &told, &verdict, err) != STATUS_OK) {
         if (err->code != ERROR_NOT_FOUND) {

@@ -33,7 +33,20 @@ static int64_t compare_heads(const application_row_t *a, const application_row_t
     return 0;
 }
 
-head_verdict_t store_tenant_judge(const application_row_t *known, const application_row_t *seen) {
+/* When both were observed, and what the clock says now. */
+typedef struct moments {
+    int64_t known_us;
+    int64_t seen_us;
+    int64_t now_us;
+} moments_t;
+
+/* Whether what is known outweighs what was seen; what a clock noted that stood ahead does not. */
+static bool is_outweighed(const moments_t *at) {
+    return at->seen_us < at->known_us && at->known_us <= at->now_us;
+}
+
+head_verdict_t store_tenant_judge(const application_row_t *known, const application_row_t *seen,
+                                  const sighting_t *sighting) {
     if (known == NULL) {
         return HEAD_NEW;
     }
@@ -41,11 +54,13 @@ head_verdict_t store_tenant_judge(const application_row_t *known, const applicat
     if (order > 0) {
         return HEAD_NEWER;
     }
-    if (order == 0 && digest_equal(&known->ledger_digest, &seen->ledger_digest)) {
-        return seen->observed_us < known->observed_us ? HEAD_STALE : HEAD_SAME;
+    moments_t at = {
+        .known_us = known->observed_us, .seen_us = seen->observed_us, .now_us = sighting->now_us};
+    if (sighting->late || is_outweighed(&at)) {
+        return HEAD_STALE;
     }
-    /* older, or another history of the same length */
-    return seen->observed_us < known->observed_us ? HEAD_STALE : HEAD_REGRESSED;
+    bool same = order == 0 && digest_equal(&known->ledger_digest, &seen->ledger_digest);
+    return same ? HEAD_SAME : HEAD_REGRESSED; /* older, or another history of the same length */
 }
 
 static status_t read_known(store_t *store, const tenant_row_t *tenant, known_t *ret_known,
@@ -120,7 +135,8 @@ static status_t put_labels(store_t *store, const tenant_row_t *tenant, error_t *
 
 /* Judge a head against the one stored. */
 static status_t judge_stored(store_t *store, const ident_t *tenant, const application_row_t *seen,
-                             head_verdict_t *ret_verdict, error_t *err) {
+                             const sighting_t *sighting, head_verdict_t *ret_verdict,
+                             error_t *err) {
     CLEANUP(query_end) query_t query = query_begin(store, STATEMENT_APPLICATION_GET, err);
     query_ident(&query, 1, tenant);
     query_text(&query, 2, seen->application);
@@ -134,15 +150,15 @@ static status_t judge_stored(store_t *store, const ident_t *tenant, const applic
         known.observed_us = query_number_at(&query, 8);
     }
     TRY(query_check(&query));
-    *ret_verdict = store_tenant_judge(row ? &known : NULL, seen);
+    *ret_verdict = store_tenant_judge(row ? &known : NULL, seen, sighting);
     return STATUS_OK;
 }
 
 static status_t put_application(store_t *store, const ident_t *tenant,
-                                const application_row_t *seen, head_verdict_t *ret_verdict,
-                                error_t *err) {
+                                const application_row_t *seen, const sighting_t *sighting,
+                                head_verdict_t *ret_verdict, error_t *err) {
     head_verdict_t verdict = HEAD_STALE;
-    TRY(judge_stored(store, tenant, seen, &verdict, err));
+    TRY(judge_stored(store, tenant, seen, sighting, &verdict, err));
     if (verdict != HEAD_STALE) {
         CLEANUP(query_end) query_t query = query_begin(store, STATEMENT_APPLICATION_PUT, err);
         query_text(&query, 1, seen->application);
@@ -163,10 +179,11 @@ static status_t put_application(store_t *store, const ident_t *tenant,
 
 /* Write the heads; a regression of any raises the incarnation once. */
 static status_t put_applications(store_t *store, const tenant_row_t *tenant,
-                                 tenant_change_t *change, error_t *err) {
+                                 const sighting_t *sighting, tenant_change_t *change,
+                                 error_t *err) {
     for (size_t i = 0; i < tenant->application_count; i++) {
         head_verdict_t verdict = HEAD_SAME;
-        TRY(put_application(store, &tenant->id, &tenant->applications[i], &verdict, err));
+        TRY(put_application(store, &tenant->id, &tenant->applications[i], sighting, &verdict, err));
         if (verdict == HEAD_REGRESSED && !change->regressed) {
             change->regressed = true;
             change->incarnation++;
@@ -232,12 +249,15 @@ static status_t delete_clone(store_t *store, const tenant_row_t *tenant, error_t
 }
 
 /* Where the tenant stands, from what is known and what was seen. Pure. */
-static tenant_place_t judge_place(const known_t *known, const tenant_row_t *tenant) {
+static tenant_place_t judge_place(const known_t *known, const tenant_row_t *tenant,
+                                  int64_t now_us) {
     if (!known->exists) {
         return TENANT_CREATED;
     }
     if (known->same_place) {
-        return tenant->observed_us < known->observed_us ? TENANT_LATE : TENANT_STAYED;
+        moments_t at = {
+            .known_us = known->observed_us, .seen_us = tenant->observed_us, .now_us = now_us};
+        return is_outweighed(&at) ? TENANT_LATE : TENANT_STAYED;
     }
     if (tenant->gone) {
         return TENANT_LATE; /* a copy that is no more */
@@ -246,17 +266,18 @@ static tenant_place_t judge_place(const known_t *known, const tenant_row_t *tena
 }
 
 static status_t put_at(store_t *store, const tenant_row_t *tenant, const known_t *known,
-                       tenant_change_t *change, error_t *err) {
-    TRY(put_applications(store, tenant, change, err));
+                       const sighting_t *sighting, tenant_change_t *change, error_t *err) {
+    TRY(put_applications(store, tenant, sighting, change, err));
     TRY(put_row(store, tenant, known, change->incarnation, err));
     return put_labels(store, tenant, err);
 }
 
-status_t store_tenant_put(store_t *store, const tenant_row_t *tenant, tenant_change_t *ret_change,
-                          error_t *err) {
+status_t store_tenant_put(store_t *store, const tenant_row_t *tenant, int64_t now_us,
+                          tenant_change_t *ret_change, error_t *err) {
     known_t known = {0};
+    sighting_t sighting = {.now_us = now_us};
     TRY(read_known(store, tenant, &known, err));
-    tenant_change_t change = {.place = judge_place(&known, tenant),
+    tenant_change_t change = {.place = judge_place(&known, tenant, now_us),
                               .incarnation = known.incarnation};
     switch (change.place) {
     case TENANT_CLONED:
@@ -267,11 +288,11 @@ status_t store_tenant_put(store_t *store, const tenant_row_t *tenant, tenant_cha
         break;
     case TENANT_MOVED:
         TRY(delete_clone(store, tenant, err));
-        TRY(put_at(store, tenant, &known, &change, err));
+        TRY(put_at(store, tenant, &known, &sighting, &change, err));
         break;
     case TENANT_CREATED:
     case TENANT_STAYED:
-        TRY(put_at(store, tenant, &known, &change, err));
+        TRY(put_at(store, tenant, &known, &sighting, &change, err));
         break;
     case TENANT_PLACE_COUNT:
         break;
@@ -333,7 +354,8 @@ status_t store_tenant_reported(store_t *store, const tenant_report_t *report,
     uint32_t incarnation = 0;
     head_verdict_t verdict = HEAD_STALE;
     TRY(read_incarnation(store, &report->tenant, &incarnation, err));
-    TRY(put_application(store, &report->tenant, report->application, &verdict, err));
+    TRY(put_application(store, &report->tenant, report->application, &report->sighting, &verdict,
+                        err));
     if (verdict != HEAD_STALE && (verdict == HEAD_REGRESSED || report->size_bytes > 0)) {
         CLEANUP(query_end) query_t query = query_begin(store, STATEMENT_TENANT_REPORTED, err);
         query_ident(&query, 1, &report->tenant);

@@ -6,7 +6,8 @@
  *  - a tenant that went back in time (its ledger's head is older than one known before): its
  *    incarnation is raised and the older head is what counts;
  *  - a late message (an older head, observed earlier): ignored. Agents must take observed_us before
- *    they read, so that a reading that a job overtook is late and not a step back in time;
+ *    they read, so that a reading that a job overtook is late and not a step back in time. Clocks
+ *    may have stood wrong: see sighting_t;
  *  - the same id at a second place while the first still stands: a clone. The first keeps the id;
  *    the newcomer is kept in tenant_clone with DRV-3021. Where the first is gone, the tenant moved.
  */
@@ -65,8 +66,20 @@ typedef enum head_verdict {
     HEAD_VERDICT_COUNT
 } head_verdict_t;
 
+/*
+ * When an observation came in. What is known was noted at observed_us, never later than the clock
+ * that stood then. Where that lies in the future of the clock that stands now, the clock stood
+ * ahead: the note says nothing of when it was, and outweighs no observation. Else a failover that
+ * lost a row would be refused until the hour had passed.
+ */
+typedef struct sighting {
+    int64_t now_us; /* wall clock of the coordinator */
+    bool late;      /* its agent said hello since: newer heads count, and nothing is taken back */
+} sighting_t;
+
 /* Pure; known may be NULL. */
-head_verdict_t store_tenant_judge(const application_row_t *known, const application_row_t *seen);
+head_verdict_t store_tenant_judge(const application_row_t *known, const application_row_t *seen,
+                                  const sighting_t *sighting);
 
 typedef enum tenant_place {
     TENANT_CREATED,
@@ -83,8 +96,9 @@ typedef struct tenant_change {
     uint32_t incarnation;
 } tenant_change_t;
 
-/* Write one tenant of an inventory, replacing its labels and adding to its applications. */
-MUST_CHECK status_t store_tenant_put(store_t *store, const tenant_row_t *tenant,
+/* Write one tenant of an inventory that came in at now_us, replacing its labels and adding to its
+ * applications. */
+MUST_CHECK status_t store_tenant_put(store_t *store, const tenant_row_t *tenant, int64_t now_us,
                                      tenant_change_t *ret_change, error_t *err);
 
 typedef struct tenant_snapshot {
@@ -106,6 +120,7 @@ typedef struct tenant_report {
     ident_t tenant;
     const application_row_t *application;
     int64_t size_bytes; /* 0: not read */
+    sighting_t sighting;
 } tenant_report_t;
 
 /* Write it with the same judgement as an inventory's. NOT_FOUND for an unknown tenant (nothing is

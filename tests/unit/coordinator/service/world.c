@@ -175,7 +175,7 @@ static void put(world_t *w, const world_tenant_t *from) {
                         .applications = &application,
                         .application_count = from->position >= 0 ? 1 : 0};
     tenant_change_t change;
-    OK(w, store_tenant_put(w->store, &row, &change, &w->err));
+    OK(w, store_tenant_put(w->store, &row, row.observed_us, &change, &w->err));
 }
 
 void world_put(world_t *w, const world_tenant_t *tenant) {
@@ -520,7 +520,8 @@ static void report_tenant(world_t *w, const task_t *task, const char *applicatio
                              .ledger_sequence = w->now_us,
                              .ledger_digest = digest_of((uint32_t)w->now_us),
                              .observed_us = w->now_us};
-    tenant_report_t report = {.tenant = task->tenant, .application = &row};
+    tenant_report_t report = {
+        .tenant = task->tenant, .application = &row, .sighting = {.now_us = w->now_us}};
     OK(w, store_tenant_reported(w->store, &report, &verdict, &w->err));
 }
 

@@ -2,7 +2,10 @@
 #include "coordinator/store/store_tenant.h"
 #include "tests/unit/coordinator/store/fixture.h"
 
-enum { MANY = 10000 };
+enum {
+    MANY = 10000,
+    NOW = 1000, /* later than whatever was observed, but for clocks that stand ahead */
+};
 
 static const label_row_t LABELS[] = {{"region", "eu"}, {"tier", "gold"}};
 
@@ -35,10 +38,15 @@ static tenant_row_t tenant_of(uint32_t n, const char *name, int64_t observed_us)
                           .label_count = 2};
 }
 
-static tenant_change_t put(fixture_t *f, const tenant_row_t *tenant) {
+/* What inventory says, told at this moment. */
+static tenant_change_t put_at(fixture_t *f, const tenant_row_t *tenant, int64_t now_us) {
     tenant_change_t change;
-    OK(f, store_tenant_put(f->store, tenant, &change, &f->err));
+    OK(f, store_tenant_put(f->store, tenant, now_us, &change, &f->err));
     return change;
+}
+
+static tenant_change_t put(fixture_t *f, const tenant_row_t *tenant) {
+    return put_at(f, tenant, NOW);
 }
 
 static tenant_row_t get(fixture_t *f, uint32_t n, arena_t *arena) {
@@ -106,22 +114,39 @@ static void heads_are_judged(void **state) {
         int64_t observed_us;
         bool forked;
         head_verdict_t verdict;
+        head_verdict_t ahead; /* where the known one was noted by a clock that stood ahead */
+        head_verdict_t late;  /* of a report from before the hello, whatever the clocks say */
     } rows[] = {
-        {2, 5, 100, false, HEAD_SAME},      {2, 5, 101, false, HEAD_SAME},
-        {2, 5, 99, false, HEAD_STALE},      {2, 6, 101, false, HEAD_NEWER},
-        {2, 6, 50, false, HEAD_NEWER},      {3, 1, 101, false, HEAD_NEWER},
-        {2, 4, 99, false, HEAD_STALE},      {2, 4, 101, false, HEAD_REGRESSED},
-        {1, 9, 101, false, HEAD_REGRESSED}, {1, 9, 99, false, HEAD_STALE},
-        {2, 5, 101, true, HEAD_REGRESSED},  {2, 5, 99, true, HEAD_STALE},
+        {2, 5, 100, false, HEAD_SAME, HEAD_SAME, HEAD_STALE},
+        {2, 5, 101, false, HEAD_SAME, HEAD_SAME, HEAD_STALE},
+        {2, 5, 99, false, HEAD_STALE, HEAD_SAME, HEAD_STALE},
+        {2, 6, 101, false, HEAD_NEWER, HEAD_NEWER, HEAD_NEWER},
+        {2, 6, 50, false, HEAD_NEWER, HEAD_NEWER, HEAD_NEWER},
+        {3, 1, 101, false, HEAD_NEWER, HEAD_NEWER, HEAD_NEWER},
+        {2, 4, 99, false, HEAD_STALE, HEAD_REGRESSED, HEAD_STALE},
+        {2, 4, 101, false, HEAD_REGRESSED, HEAD_REGRESSED, HEAD_STALE},
+        {1, 9, 101, false, HEAD_REGRESSED, HEAD_REGRESSED, HEAD_STALE},
+        {1, 9, 99, false, HEAD_STALE, HEAD_REGRESSED, HEAD_STALE},
+        {2, 5, 101, true, HEAD_REGRESSED, HEAD_REGRESSED, HEAD_STALE},
+        {2, 5, 99, true, HEAD_STALE, HEAD_REGRESSED, HEAD_STALE},
     };
+    static const sighting_t now = {.now_us = 101};
+    static const sighting_t just = {.now_us = 100}; /* noted in this very moment is not ahead */
+    static const sighting_t set_back = {.now_us = 99};
+    static const sighting_t late = {.now_us = 101, .late = true};
+    static const sighting_t late_set_back = {.now_us = 99, .late = true};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         application_row_t seen = head(rows[i].generation, rows[i].sequence, rows[i].observed_us);
         if (rows[i].forked) {
             seen.ledger_digest = digest_of(999);
         }
-        assert_int_equal(store_tenant_judge(&known, &seen), rows[i].verdict);
+        assert_int_equal(store_tenant_judge(&known, &seen, &now), rows[i].verdict);
+        assert_int_equal(store_tenant_judge(&known, &seen, &just), rows[i].verdict);
+        assert_int_equal(store_tenant_judge(&known, &seen, &set_back), rows[i].ahead);
+        assert_int_equal(store_tenant_judge(&known, &seen, &late), rows[i].late);
+        assert_int_equal(store_tenant_judge(&known, &seen, &late_set_back), rows[i].late);
     }
-    assert_int_equal(store_tenant_judge(NULL, &known), HEAD_NEW);
+    assert_int_equal(store_tenant_judge(NULL, &known, &late), HEAD_NEW);
 }
 
 static void regression_raises_incarnation(void **state) {
@@ -145,7 +170,8 @@ static void regression_raises_incarnation(void **state) {
     assert_int_equal(get(f, 1, &arena).incarnation, 2);
     assert_int_equal(get(f, 1, &arena).applications[0].ledger_sequence, 4);
 
-    tenant_report_t report = {.tenant = id_of(1), .application = &app, .size_bytes = 99};
+    tenant_report_t report = {
+        .tenant = id_of(1), .application = &app, .size_bytes = 99, .sighting = {.now_us = NOW}};
     head_verdict_t verdict;
     app = head(1, 6, 30);
     OK(f, store_tenant_reported(f->store, &report, &verdict, &f->err));
@@ -163,6 +189,97 @@ static void regression_raises_incarnation(void **state) {
     FAILS(f, NOT_FOUND, store_tenant_reported(f->store, &report, &verdict, &f->err));
     OK(f, store_commit(f->store, &f->err));
     arena_free(&arena);
+}
+
+/* What is told of the tenant's head at now_us, as observed then or before. */
+static tenant_change_t tell(fixture_t *f, int64_t sequence, const tenant_row_t *from,
+                            int64_t now_us) {
+    tenant_row_t tenant = *from;
+    application_row_t app = head(1, sequence, from->observed_us);
+    tenant.applications = &app;
+    tenant.application_count = 1;
+    return put_at(f, &tenant, now_us);
+}
+
+static head_verdict_t report(fixture_t *f, int64_t sequence, int64_t finished_us,
+                             sighting_t sighting) {
+    application_row_t app = head(1, sequence, finished_us);
+    tenant_report_t report = {
+        .tenant = id_of(1), .application = &app, .size_bytes = 7, .sighting = sighting};
+    head_verdict_t verdict = HEAD_VERDICT_COUNT;
+    OK(f, store_tenant_reported(f->store, &report, &verdict, &f->err));
+    return verdict;
+}
+
+static int64_t sequence_of(fixture_t *f) {
+    arena_t arena = {0};
+    int64_t sequence = get(f, 1, &arena).applications[0].ledger_sequence;
+    arena_free(&arena);
+    return sequence;
+}
+
+/* The coordinator's clock stood an hour (3600) ahead as a head was noted, and was set right; the
+ * last row is then lost in a failover. */
+static void clock_that_stood_ahead_is_not_believed(void **state) {
+    fixture_t *f = *state;
+    arena_t arena = {0};
+    OK(f, store_begin(f->store, &f->err));
+    tenant_row_t seen = tenant_of(1, "acme", 100);
+    assert_int_equal(tell(f, 4, &seen, 100).place, TENANT_CREATED);
+    assert_int_equal(report(f, 5, 3800, (sighting_t){.now_us = 3800}), HEAD_NEWER);
+    seen.observed_us = 3810;
+    assert_int_equal(tell(f, 5, &seen, 3810).place, TENANT_STAYED);
+    /* set right: what was made before the hello still takes nothing back */
+    assert_int_equal(report(f, 4, 90, (sighting_t){.now_us = 215, .late = true}), HEAD_STALE);
+    assert_int_equal(sequence_of(f), 5);
+    /* the ledger lost a row: that counts now, in the tenant's own row as in the head's */
+    seen.observed_us = 220;
+    seen.problem_code = "DRV-3025";
+    tenant_change_t change = tell(f, 4, &seen, 221);
+    assert_int_equal(change.place, TENANT_STAYED);
+    assert_true(change.regressed);
+    assert_int_equal(sequence_of(f), 4);
+    assert_string_equal(get(f, 1, &arena).problem_code, "DRV-3025");
+    /* and is noted by the clock that stands right: what is late is late again */
+    seen.observed_us = 219;
+    assert_int_equal(tell(f, 3, &seen, 222).place, TENANT_LATE);
+    assert_int_equal(report(f, 3, 219, (sighting_t){.now_us = 223}), HEAD_STALE);
+    assert_int_equal(sequence_of(f), 4);
+    assert_int_equal(get(f, 1, &arena).incarnation, 2);
+    /* a report tells of a lost row as well as inventory does, and a tenant that was called gone by
+     * a clock that stood ahead is there when it is seen */
+    assert_int_equal(report(f, 5, 3900, (sighting_t){.now_us = 3900}), HEAD_NEWER);
+    assert_int_equal(report(f, 4, 300, (sighting_t){.now_us = 301}), HEAD_REGRESSED);
+    OK(f, store_tenant_set_gone(f->store, &seen.id, 3950, &f->err));
+    seen.observed_us = 350;
+    assert_int_equal(tell(f, 4, &seen, 351).place, TENANT_STAYED);
+    assert_false(get(f, 1, &arena).gone);
+    OK(f, store_commit(f->store, &f->err));
+    arena_free(&arena);
+}
+
+/* Two agents see the primary; the second one's reading began before the first one's job was done,
+ * and is told behind it. */
+static void two_agents_are_told_apart_by_time(void **state) {
+    fixture_t *f = *state;
+    OK(f, store_begin(f->store, &f->err));
+    tenant_row_t first = tenant_of(1, "acme", 100);
+    tenant_row_t second = tenant_of(1, "acme", 105);
+    second.agent = key_of(2);
+    (void)tell(f, 2, &first, 100);
+    assert_int_equal(report(f, 3, 110, (sighting_t){.now_us = 111}), HEAD_NEWER);
+    assert_false(tell(f, 2, &second, 112).regressed);
+    assert_int_equal(sequence_of(f), 3);
+    /* the first one is cut off; the second saw what a failover left, and the first one's report of
+     * the lost row's script comes late */
+    second.observed_us = 120;
+    assert_true(tell(f, 2, &second, 121).regressed);
+    assert_int_equal(report(f, 3, 125, (sighting_t){.now_us = 126}), HEAD_NEWER);
+    assert_int_equal(report(f, 2, 130, (sighting_t){.now_us = 126, .late = true}), HEAD_STALE);
+    second.observed_us = 140;
+    assert_true(tell(f, 2, &second, 141).regressed);
+    assert_int_equal(sequence_of(f), 2);
+    OK(f, store_commit(f->store, &f->err));
 }
 
 static status_t check_clone(void *context, const tenant_row_t *tenant, error_t *err) {
@@ -330,6 +447,8 @@ int main(void) {
         TEST_OF(round_trip),
         TEST_OF(heads_are_judged),
         TEST_OF(regression_raises_incarnation),
+        TEST_OF(clock_that_stood_ahead_is_not_believed),
+        TEST_OF(two_agents_are_told_apart_by_time),
         TEST_OF(copy_is_kept_aside),
         TEST_OF(snapshot_end_moves_and_buries),
         TEST_OF(names_may_be_ambiguous),
