@@ -302,24 +302,28 @@ static void take_beat(sim_t *sim, coordinator_t *self, const message_t *message)
 
 /* ---- inventory ---- */
 
-static bool is_stale(const catalog_tenant_t *known, const head_seen_t *seen) {
-    return known->known && seen->observed_us < known->observed_us;
+/* What was noted by a clock that stood ahead outweighs nothing. */
+static bool is_stale(const catalog_tenant_t *known, const head_seen_t *seen, int64_t now_us) {
+    return known->known && seen->observed_us < known->observed_us && known->observed_us <= now_us;
 }
 
-/* As store_tenant_judge: a newer head always counts, an older one only where it was seen later. */
-static void put_head(coordinator_t *self, const head_seen_t *seen) {
-    catalog_tenant_t *row = disk_change(&self->catalog, CATALOG_TENANTS, seen->tenant);
-    bool newer = seen->generation > row->generation ||
-                 (seen->generation == row->generation && seen->sequence > row->sequence);
-    if (row->known && !newer && is_stale(row, seen)) {
+/* As store_tenant_judge: a newer head always counts, an older one only where it was seen later, and
+ * not where its agent said hello since (late). Seen by a clock that may run ahead. */
+static void put_head(sim_t *sim, coordinator_t *self, head_seen_t seen, bool late) {
+    catalog_tenant_t *row = disk_change(&self->catalog, CATALOG_TENANTS, seen.tenant);
+    int64_t now_us = coordinator_wall(sim, self);
+    bool newer = seen.generation > row->generation ||
+                 (seen.generation == row->generation && seen.sequence > row->sequence);
+    seen.observed_us = seen.observed_us < now_us ? seen.observed_us : now_us;
+    if (row->known && !newer && (late || is_stale(row, &seen, now_us))) {
         return;
     }
     row->known = true;
-    row->generation = seen->generation;
-    row->sequence = seen->sequence;
-    row->position = seen->position;
-    row->head = seen->head;
-    row->observed_us = seen->observed_us;
+    row->generation = seen.generation;
+    row->sequence = seen.sequence;
+    row->position = seen.position;
+    row->head = seen.head;
+    row->observed_us = seen.observed_us;
 }
 
 static void take_inventory(sim_t *sim, coordinator_t *self, const message_t *message) {
@@ -328,10 +332,7 @@ static void take_inventory(sim_t *sim, coordinator_t *self, const message_t *mes
         catalog_tenant_t *row = disk_change(&self->catalog, CATALOG_TENANTS, items[i].tenant);
         row->gone = items[i].gone;
         row->cluster = sim->server->databases[items[i].tenant].cluster;
-        head_seen_t seen = items[i]; /* by a clock that may run ahead */
-        int64_t now_us = coordinator_wall(sim, self);
-        seen.observed_us = seen.observed_us < now_us ? seen.observed_us : now_us;
-        put_head(self, &seen);
+        put_head(sim, self, items[i], false);
     }
 }
 
@@ -393,15 +394,13 @@ static void tell_engine(sim_t *sim, coordinator_t *self, uint32_t agent, const r
 static void apply_report(sim_t *sim, coordinator_t *self, uint32_t agent, const report_t *report,
                          bool found) {
     if (report->has_state) {
-        int64_t now_us = coordinator_wall(sim, self);
         head_seen_t seen = {.tenant = report->tenant,
                             .generation = report->generation,
                             .sequence = report->sequence,
                             .position = report->position,
                             .head = report->head,
-                            .observed_us =
-                                report->finished_us < now_us ? report->finished_us : now_us};
-        put_head(self, &seen);
+                            .observed_us = report->finished_us};
+        put_head(sim, self, seen, report->number <= self->sessions[agent].last_report);
     }
     if (report->point != 0) {
         (void)disk_append(&self->catalog, CATALOG_POINTS, &report->point);
