@@ -393,12 +393,13 @@ static void tell_inventory(agent_t *agent, const run_t *run) {
         return;
     }
     const ledger_row_t *last = &run->rows[run->row_count - 1];
-    inventory_facts_t facts = {.tenant = run->what.tenant,
-                               .application = run->what.application,
-                               .standing = &run->standing,
-                               .strict = last->strict,
-                               .logical = last->logical,
-                               .observed_us = clock_wall_us()};
+    inventory_facts_t facts = {
+        .tenant = run->what.tenant,
+        .application = run->what.application,
+        .standing = &run->standing,
+        .strict = last->strict,
+        .logical = last->logical,
+        .observed = {.boot_us = clock_boot_us(), .wall_us = clock_wall_us()}};
     inventory_note(agent->inventory, run->what.system_identifier, run->what.database, &facts);
 }
 

@@ -135,7 +135,8 @@ typedef struct inventory_tenant {
     bool gone;
     int64_t size_bytes;
     fence_token_t fence;                   /* the highest of its applications, as last read */
-    int64_t observed_us;                   /* wall clock, taken before the reading began */
+    int64_t observed_us;                   /* wall clock, taken before the reading began; to tell */
+    int64_t observed_boot_us;              /* boot clock, likewise: which of two is the newer */
     inventory_application_t *applications; /* by name */
     size_t application_count;
     error_code_t problem_code; /* what sets it aside; ERROR_NONE: nothing */
@@ -162,8 +163,8 @@ typedef struct inventory_facts {
     const ledger_standing_t *standing; /* NULL: the tenant is known to be there, no more */
     digest_t strict;
     digest_t logical;
-    int64_t size_bytes;  /* 0: not read */
-    int64_t observed_us; /* not before the facts were true */
+    int64_t size_bytes;       /* 0: not read */
+    inventory_now_t observed; /* not before the facts were true */
 } inventory_facts_t;
 void inventory_note(inventory_t *inventory, uint64_t system_identifier, const char *database,
                     const inventory_facts_t *facts);

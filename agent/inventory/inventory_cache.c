@@ -169,9 +169,14 @@ entry_t *cache_next_due(const inventory_t *inventory, site_t *site) {
 
 /* ---- departing ---- */
 
+void cache_set_observed(entry_t *entry, const inventory_now_t *at) {
+    entry->seen.observed_us = at->wall_us;
+    entry->seen.observed_boot_us = at->boot_us;
+}
+
 void cache_depart(inventory_t *inventory, entry_t *entry) {
     entry->seen.gone = true;
-    entry->seen.observed_us = inventory->now.wall_us;
+    cache_set_observed(entry, &inventory->now);
     entry->gone_us = inventory->now.boot_us;
     inventory->departed.items[inventory->departed.count++] = entry;
     inventory->ids_changed = true;

@@ -128,7 +128,7 @@ void inventory_note(inventory_t *inventory, uint64_t system_identifier, const ch
     error_t err = {0};
     site_t *site = NULL;
     entry_t *entry = find(inventory, system_identifier, database, &site);
-    if (entry == NULL || facts->observed_us < entry->seen.observed_us) {
+    if (entry == NULL || facts->observed.boot_us < entry->seen.observed_boot_us) {
         return; /* the next listing or reading knows better */
     }
     inventory_application_t application = {.strict = facts->strict, .logical = facts->logical};
@@ -144,7 +144,7 @@ void inventory_note(inventory_t *inventory, uint64_t system_identifier, const ch
     if (status != STATUS_OK || entry->seen.problem_code != ERROR_NONE || !entry->seen.read) {
         cache_due_in(inventory, site, entry, 0); /* a reading makes the rest right */
     }
-    entry->seen.observed_us = facts->observed_us;
+    cache_set_observed(entry, &facts->observed);
     if (facts->size_bytes > 0) {
         entry->seen.size_bytes = facts->size_bytes;
     }

@@ -68,8 +68,8 @@ struct inventory_session {
     connection_t *connection;
     entry_t *entry; /* NULL: a probe */
     identity_t identity;
-    int64_t observed_us; /* wall clock, before the first question */
-    unsigned serial;     /* so that two connections never have the same generation here */
+    inventory_now_t observed; /* before the first question */
+    unsigned serial;          /* so that two connections never have the same generation here */
     bool active;
     inventory_watch_t watch;
 };
@@ -150,6 +150,9 @@ entry_t *cache_find(const site_t *site, const char *database);
 /* ---- inventory_cache.c ---- */
 
 MUST_CHECK status_t entries_reserve(entries_t *list, size_t more, error_t *err);
+/* Told by the wall clock, ordered by the boot clock: a wall clock that is set back must not make
+ * what is read from then on look older than what was read before. */
+void cache_set_observed(entry_t *entry, const inventory_now_t *at);
 /* The entry is gone from its place; departed must have room. */
 void cache_depart(inventory_t *inventory, entry_t *entry);
 /* Every entry of the site departs: another server answers in its place. */

@@ -155,7 +155,7 @@ static void on_answer(connection_t *c, connection_answer_t *answer, void *contex
         wait_us = STANDBY_US;
     }
     site->probe_failures = 0;
-    site->seen.last_seen_us = session->observed_us;
+    site->seen.last_seen_us = session->observed.wall_us;
     session_close(session);
     next_probe_in(session, wait_us);
     if (news) {
@@ -172,7 +172,7 @@ static void on_connected(connection_t *c, connection_answer_t *answer, void *con
         probe_failed(session, &err);
         return;
     }
-    session->observed_us = session->inventory->now.wall_us;
+    session->observed = session->inventory->now;
     identity_sql(&sql, &(identity_ask_t){0});
     buffer_text(&sql, SQL_DATABASES);
     if (!session->site->busy) {

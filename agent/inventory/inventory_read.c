@@ -33,7 +33,7 @@ static void set_aside(inventory_t *inventory, entry_t *entry, const error_t *err
     error_t failed = {0};
     bool news = cache_set_problem(inventory, entry, err);
     if (ident_is_null(&entry->seen.tenant)) {
-        entry->seen.observed_us = inventory->now.wall_us;
+        cache_set_observed(entry, &inventory->now);
         if (cache_set_provisional(inventory, entry, &failed) != STATUS_OK) {
             return; /* the journal's trouble is its owner's to tell; the next reading tries again */
         }
@@ -140,7 +140,7 @@ static status_t take(inventory_session_t *session, error_t *err) {
         TRY(cache_set_provisional(inventory, entry, err));
     }
     entry->seen.size_bytes = identity->size_bytes;
-    entry->seen.observed_us = session->observed_us;
+    cache_set_observed(entry, &session->observed);
     return STATUS_OK;
 }
 
@@ -167,7 +167,7 @@ static void read_succeeded(inventory_session_t *session) {
         read_elsewhere(session);
         return;
     }
-    if (entry->seen.read && entry->seen.observed_us > session->observed_us) {
+    if (entry->seen.read && entry->seen.observed_boot_us > session->observed.boot_us) {
         session_close(session); /* a job was faster: what it left is newer than this */
         cache_due_in(inventory, site, entry, refresh_us);
         return;
@@ -250,7 +250,7 @@ static void on_connected(connection_t *c, connection_answer_t *answer, void *con
     }
     identity_ask_t ask = {.owner = entry->seen.owner, .size = true, .ledger = entry->has_ledger};
     session->identity = (identity_t){0};
-    session->observed_us = session->inventory->now.wall_us;
+    session->observed = session->inventory->now;
     identity_sql(&sql, &ask);
     session_ask(session, &sql, on_identity);
 }

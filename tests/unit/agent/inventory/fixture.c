@@ -75,7 +75,7 @@ void bench_stop(bench_t *bench) {
 
 static inventory_now_t now_of(const bench_t *bench) {
     return (inventory_now_t){.boot_us = clock_boot_us() + bench->ahead_us,
-                             .wall_us = clock_wall_us() + bench->ahead_us};
+                             .wall_us = clock_wall_us() + bench->ahead_us + bench->wrong_us};
 }
 
 static size_t gather(bench_t *bench, struct pollfd *polls, size_t *ret_sessions) {

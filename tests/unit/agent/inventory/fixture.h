@@ -14,7 +14,8 @@ typedef struct bench {
     agent_config_t *config;
     journal_t *journal;
     inventory_t *inventory;
-    int64_t ahead_us;     /* how far the clock was put forward */
+    int64_t ahead_us;     /* how far the clocks were put forward */
+    int64_t wrong_us;     /* how far the wall clock stands ahead beside that */
     size_t most_sessions; /* seen open at once */
     int cluster_changes;
     int tenant_changes;

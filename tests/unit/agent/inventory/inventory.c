@@ -208,10 +208,10 @@ static void test_note(void **state) {
                                .application = "shop",
                                .standing = &standing,
                                .strict = hash_of(HASH_FINGERPRINT, "x", 1),
-                               .observed_us = seen->observed_us - 1};
+                               .observed = {.boot_us = seen->observed_boot_us - 1}};
     inventory_note(bench.inventory, seen->system_identifier, "note_a", &facts);
     assert_false(inventory_has_news(bench.inventory)); /* older than what is known */
-    facts.observed_us = seen->observed_us + 5 * US_PER_S;
+    facts.observed.boot_us = seen->observed_boot_us + 5 * US_PER_S;
     inventory_note(bench.inventory, seen->system_identifier, "note_a", &facts);
     facts.application = "blog";
     inventory_note(bench.inventory, seen->system_identifier, "note_a", &facts);
@@ -227,7 +227,7 @@ static void test_note(void **state) {
     bench.ahead_us += 601 * US_PER_S;
     connections += 2;
     bench_run(&bench, has_begun, &connections);
-    facts.observed_us += 700 * US_PER_S;
+    facts.observed.boot_us += 700 * US_PER_S;
     facts.application = "shop";
     standing.seq = 6;
     inventory_note(bench.inventory, seen->system_identifier, "note_a", &facts);
@@ -237,6 +237,43 @@ static void test_note(void **state) {
     /* the next reading says what is true */
     bench_pass(&bench, 601);
     assert_int_equal(bench_tell(&bench, false, 500, "note_a").said.sequence, 1);
+    bench_stop(&bench);
+}
+
+/* The wall clock stood an hour ahead and is set right: what is read and noted from then on counts
+ * at once, not only when that hour has passed. */
+static void test_clock_set_back(void **state) {
+    (void)state;
+    bench_t bench;
+    tenant_t tenant = {0};
+    scratch_database(&scratch, "clock_a");
+    ident_t id = stamp("clock_a", &tenant);
+    start(&bench, "    tenants: {pattern: clock_*}\n");
+    bench.wrong_us = 3600 * US_PER_S;
+    bench_settle(&bench);
+    (void)bench_tell(&bench, true, 500, "");
+    const inventory_tenant_t *seen = bench_tenant(&bench, "clock_a");
+    assert_true(seen->observed_us > clock_wall_us() + 3000 * US_PER_S);
+    bench.wrong_us = 0;
+    ledger_standing_t standing = seen->applications[0].standing;
+    standing.seq = 5;
+    inventory_facts_t facts = {
+        .tenant = id,
+        .application = "shop",
+        .standing = &standing,
+        .strict = hash_of(HASH_FINGERPRINT, "x", 1),
+        .observed = {.boot_us = clock_boot_us(), .wall_us = clock_wall_us()}};
+    inventory_note(bench.inventory, seen->system_identifier, "clock_a", &facts);
+    assert_int_equal(bench_tell(&bench, false, 500, "clock_a").said.sequence, 5);
+    assert_int_equal(seen->observed_us, facts.observed.wall_us); /* what is told */
+    /* nor does a reading lose against what was noted, or read, while it stood ahead */
+    facts.observed.boot_us = clock_boot_us();
+    facts.observed.wall_us = clock_wall_us() + 3600 * US_PER_S;
+    standing.seq = 6;
+    inventory_note(bench.inventory, seen->system_identifier, "clock_a", &facts);
+    assert_int_equal(bench_tell(&bench, false, 500, "clock_a").said.sequence, 6);
+    bench_pass(&bench, 601);
+    assert_int_equal(bench_tell(&bench, false, 500, "clock_a").said.sequence, 1);
     bench_stop(&bench);
 }
 
@@ -334,6 +371,7 @@ int main(void) {
         cmocka_unit_test(test_comes_and_goes),
         cmocka_unit_test(test_rename),
         cmocka_unit_test(test_note),
+        cmocka_unit_test(test_clock_set_back),
         cmocka_unit_test(test_many),
         cmocka_unit_test(test_interrupted_telling),
         cmocka_unit_test(test_too_many_labels),
