@@ -66,10 +66,11 @@ static Drover__Report applied(actor_t *actor, int64_t ahead_us) {
     return report;
 }
 
-static void say_applied(actor_t *actor, Drover__Report *report, int64_t sequence) {
+static void say_applied(actor_t *actor, const Drover__Report *report, int64_t sequence) {
     Drover__ApplicationSeen head = head_at(sequence);
-    report->state = &head;
-    say_report(actor, report);
+    Drover__Report told = *report;
+    told.state = &head;
+    say_report(actor, &told);
 }
 
 static void reconnect(actor_t *actor) {
