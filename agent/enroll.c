@@ -190,7 +190,15 @@ static status_t deliver(const agent_config_t *config, const char *path, const do
     if (strcmp(state, "pending") != 0 && strcmp(state, "accepted") != 0) {
         return error_set(err, ERROR_ENROLMENT, "'%s' was %s", config->name, state);
     }
-    (void)fprintf(stderr, "drover-agent: '%s' is %s\n", config->name, state);
+    (void)fprintf(stderr, "drover-agent: '%s' is %s%s", config->name, state,
+                  strcmp(state, "accepted") != 0 ? "\n" : "");
+    if (strcmp(state, "accepted") == 0) {
+        (void)fprintf(
+            stderr,
+            ": start drover-agent. Where it lost its state, it is suspended until 'drover "
+            "agents resume %s --reason TEXT'\n",
+            config->name);
+    }
     return STATUS_OK;
 }
 

@@ -4,7 +4,9 @@
  * printed here, before they sign a card.
  *
  * The request is made once and kept in the state folder: asked again, the host shows the same
- * fingerprint, and the coordinator answers how that very request stands.
+ * fingerprint, and the coordinator answers how that very request stands. Where the folder was lost
+ * a new one is made, of another time and so of another fingerprint: to the coordinator it is the
+ * same host by its keys and its name.
  */
 #ifndef DROVER_AGENT_ENROLL_H
 #define DROVER_AGENT_ENROLL_H

@@ -2,6 +2,7 @@
 #include "coordinator/trust/enrolment.h"
 #include "common/crypto/keytext.h"
 #include "common/trust/request.h"
+#include "coordinator/store/store_agent.h"
 
 #include <inttypes.h>
 #include <sodium.h>
@@ -11,10 +12,11 @@
 
 /* A living enrolment that stands in the way of a name or a transport key. */
 typedef struct search {
-    const char *name;           /* NULL: not looked for */
-    const agent_key_t *curve;   /* NULL: likewise */
-    const sign_public_t *asker; /* whose own enrolment is in nobody's way; NULL: none is */
-    bool name_taken;
+    const char *name;             /* NULL: not looked for */
+    const agent_key_t *curve;     /* NULL: likewise */
+    const sign_public_t *asker;   /* whose own enrolment is in nobody's way; NULL: none is */
+    enrolment_state_t name_taken; /* how whoever has the name stands; 0: it is free */
+    agent_key_t holder;           /* its transport key */
     bool curve_taken;
 } search_t;
 
@@ -26,8 +28,10 @@ static status_t look_at(void *context, const enrolment_row_t *row, error_t *err)
     }
     bool same_curve = search->curve != NULL &&
                       memcmp(search->curve->bytes, row->curve.bytes, sizeof row->curve.bytes) == 0;
-    search->name_taken =
-        search->name_taken || (search->name != NULL && strcmp(search->name, row->name) == 0);
+    if (search->name != NULL && strcmp(search->name, row->name) == 0) {
+        search->name_taken = row->state;
+        search->holder = row->curve;
+    }
     search->curve_taken = search->curve_taken || same_curve;
     return STATUS_OK;
 }
@@ -42,15 +46,29 @@ static bool is_in_trust_file(const trust_t *trust, const agent_key_t *curve) {
     return false;
 }
 
+static status_t find_holders(store_t *store, search_t *search, error_t *err) {
+    TRY(store_enrolment_each(store, ENROLMENT_PENDING, look_at, search, err));
+    return store_enrolment_each(store, ENROLMENT_ACCEPTED, look_at, search, err);
+}
+
+/* Whose name it is, and the command that frees it. before: what was to be said first, or "". */
+static status_t refuse_name(const search_t *search, const char *before, error_t *err) {
+    return search->name_taken == ENROLMENT_PENDING
+               ? error_set(err, ERROR_ENROLMENT,
+                           "%s'%s' is another host's name, which waits for a card: 'drover agents "
+                           "reject %s' turns that one down",
+                           before, search->name, search->name)
+               : error_set(err, ERROR_ENROLMENT,
+                           "%s'%s' is another host's name, an agent with other keys: put those "
+                           "keys back, or 'drover agents revoke %s --reason TEXT' frees the name",
+                           before, search->name, search->name);
+}
+
 /* A name and a transport key that are nobody else's. */
 static status_t check_free(const keeper_t *keeper, search_t *search, error_t *err) {
-    store_t *store = keeper_store(keeper);
-    TRY(store_enrolment_each(store, ENROLMENT_PENDING, look_at, search, err));
-    TRY(store_enrolment_each(store, ENROLMENT_ACCEPTED, look_at, search, err));
-    if (search->name_taken) {
-        return error_set(err, ERROR_ENROLMENT,
-                         "'%s' is another host's name: revoke or reject that one first",
-                         search->name);
+    TRY(find_holders(keeper_store(keeper), search, err));
+    if (search->name_taken != 0) {
+        return refuse_name(search, "", err);
     }
     if (search->curve_taken || is_in_trust_file(keeper_view(keeper, 0).trust, search->curve)) {
         return error_set(err, ERROR_ENROLMENT, "the transport key of '%s' is another's",
@@ -73,6 +91,28 @@ static status_t count_open(void *context, const invitation_row_t *invitation, er
     return STATUS_OK;
 }
 
+/* Who invites an agent's name has a host before them that lost something: what it takes depends on
+ * whether its keys are there still, which an invitation does not say. */
+static status_t refuse_agent(store_t *store, const search_t *search, error_t *err) {
+    CLEANUP(arena_free) arena_t arena = {0};
+    agent_row_t agent = {0};
+    error_t never_came = {0};
+    bool suspended =
+        store_agent_get(store, &search->holder, &arena, &agent, &never_came) == STATUS_OK &&
+        agent.status == AGENT_SUSPENDED;
+    return suspended
+               ? error_set(err, ERROR_ENROLMENT,
+                           "'%s' is an agent already, suspended since it lost its state; with the "
+                           "keys that it has it needs no invitation: 'drover agents resume %s "
+                           "--reason TEXT' lets it go on",
+                           search->name, search->name)
+               : error_set(err, ERROR_ENROLMENT,
+                           "'%s' is an agent already: with the keys that it has it needs no "
+                           "invitation; for new ones, 'drover agents revoke %s --reason TEXT' "
+                           "comes first",
+                           search->name, search->name);
+}
+
 status_t enrolment_invite(keeper_t *keeper, const invitation_row_t *invitation, error_t *err) {
     store_t *store = keeper_store(keeper);
     open_count_t open = {0};
@@ -88,6 +128,10 @@ status_t enrolment_invite(keeper_t *keeper, const invitation_row_t *invitation, 
     if (life_us <= 0 || life_us > ENROLMENT_INVITATION_US) {
         return error_set(err, ERROR_INVALID, "an invitation ends within %d days",
                          (int)(ENROLMENT_INVITATION_US / TRUST_DAY_US));
+    }
+    TRY(find_holders(store, &search, err));
+    if (search.name_taken == ENROLMENT_ACCEPTED) {
+        return refuse_agent(store, &search, err);
     }
     TRY(check_free(keeper, &search, err));
     TRY(store_invitation_each(store, invitation->made_us, count_open, &open, err));
@@ -159,8 +203,11 @@ static status_t admit(const keeper_t *keeper, const intake_t *intake, const enro
     memcpy(row.curve.bytes, request->curve, sizeof row.curve.bytes);
     search_t search = {.name = request->name, .curve = &row.curve, .asker = &request->key};
     if (known->asked_us != 0 && known->state == ENROLMENT_ACCEPTED) {
-        return error_set(err, ERROR_ENROLMENT, "'%s' is an agent already, by another request",
-                         known->name);
+        return error_set(err, ERROR_ENROLMENT,
+                         "the key of '%s' is that of agent '%s', whose name or transport key is "
+                         "another: put those back, or 'drover agents revoke %s --reason TEXT' and "
+                         "make new keys",
+                         request->name, known->name, known->name);
     }
     TRY(check_key(keeper, request, intake->now_us, err));
     TRY(check_free(keeper, &search, err));
@@ -183,8 +230,43 @@ static bool is_known(const enrolment_row_t *known, const request_t *request) {
     return known->asked_us != 0 && digest_equal(&known->fingerprint, &request->digest);
 }
 
+/* Whether the same host asked before, if by another request: one that lost its state folder makes
+ * a new one, at another time. Keys and name are all that a card is for. */
+static bool is_same_host(const enrolment_row_t *known, const request_t *request) {
+    return known->asked_us != 0 && strcmp(known->name, request->name) == 0 &&
+           memcmp(known->curve.bytes, request->curve, sizeof known->curve.bytes) == 0;
+}
+
+/* Whether a request is of a later time than the one that is known: no old one comes back. */
+static status_t is_newer(const enrolment_row_t *known, const request_t *request, bool *ret_newer,
+                         error_t *err) {
+    CLEANUP(document_destroy_p) document_t *document = NULL;
+    CLEANUP(request_destroy_p) request_t *before = NULL;
+    error_t why = {0};
+    if (document_decode(known->request.bytes, known->request.size, &document, &why) != STATUS_OK ||
+        request_verify(document, &before, &why) != STATUS_OK) {
+        return error_set(err, ERROR_STORE, "the request of '%s' in the catalog is unreadable",
+                         known->name);
+    }
+    *ret_newer = request->issued_us > before->issued_us;
+    return STATUS_OK;
+}
+
+static status_t refuse_used(store_t *store, const request_t *request, error_t *err) {
+    search_t search = {.name = request->name, .asker = &request->key};
+    TRY(find_holders(store, &search, err));
+    if (search.name_taken != 0) {
+        return refuse_name(&search, "the invitation was used: ", err);
+    }
+    return error_set(err, ERROR_ENROLMENT,
+                     "the invitation was used: 'drover agents invite %s --out FILE' makes another",
+                     request->name);
+}
+
+/* same: the host asked before. What it hears then lets nobody in, so a used invitation will do. */
 static status_t check_invitation(store_t *store, const enrolment_ask_t *ask,
-                                 const request_t *request, bool again, error_t *err) {
+                                 const request_t *request, bool same, bool *ret_used,
+                                 error_t *err) {
     CLEANUP(arena_free) arena_t arena = {0};
     invitation_row_t invitation = {0};
     error_t why = {0};
@@ -201,9 +283,23 @@ static status_t check_invitation(store_t *store, const enrolment_ask_t *ask,
         return error_set(err, ERROR_ENROLMENT, "the invitation is for '%s', not for '%s'",
                          invitation.name, request->name);
     }
-    if (invitation.used_us != 0 && !again) {
-        return error_set(err, ERROR_ENROLMENT, "the invitation of '%s' was used", invitation.name);
+    *ret_used = invitation.used_us != 0;
+    return *ret_used && !same ? refuse_used(store, request, err) : STATUS_OK;
+}
+
+/* A host that waits and lost its request is compared by its new one from now on: signatures that
+ * were given by the old one are gathered anew. */
+static status_t take_newer(keeper_t *keeper, const intake_t *intake, const enrolment_row_t *known,
+                           error_t *err) {
+    bool newer = false;
+    enrolment_row_t row;
+    TRY(is_newer(known, intake->request, &newer, err));
+    if (!newer) {
+        return STATUS_OK;
     }
+    TRY(admit(keeper, intake, known, &row, err));
+    TRY(put_request(keeper_store(keeper), &row, intake->document, err));
+    keeper_changed(keeper);
     return STATUS_OK;
 }
 
@@ -216,13 +312,16 @@ status_t enrolment_ask(keeper_t *keeper, const enrolment_ask_t *ask, enrolment_s
     enrolment_row_t row;
     TRY(request_verify(ask->request, &request, err));
     TRY(known_of(store, &request->key, &arena, &known, err));
-    bool again = is_known(&known, request);
-    TRY(check_invitation(store, ask, request, again, err));
-    if (again) {
-        *ret_state = known.state;
-        return STATUS_OK;
-    }
     intake_t intake = {.document = ask->request, .request = request, .now_us = ask->now_us};
+    bool again = is_known(&known, request);
+    bool same = is_same_host(&known, request);
+    bool used = false;
+    TRY(check_invitation(store, ask, request, same, &used, err));
+    if (again || (same && (used || known.state == ENROLMENT_ACCEPTED))) {
+        *ret_state = known.state;
+        return again || known.state != ENROLMENT_PENDING ? STATUS_OK
+                                                         : take_newer(keeper, &intake, &known, err);
+    }
     invitation_use_t use = {.curve = ask->invited, .used_us = ask->now_us};
     bool first = false;
     TRY(admit(keeper, &intake, &known, &row, err));
@@ -248,6 +347,18 @@ static tally_t count_admins(const trust_view_t *view, const document_t *card, in
     return tally_count(view, &question);
 }
 
+/* The same agent with another request, as one that lost its state folder has: a card by that is a
+ * newer card as any other, and the newer request is what it is known by. */
+static status_t renew_request(const request_t *request, enrolment_row_t *known, error_t *err) {
+    bool newer = false;
+    TRY(is_newer(known, request, &newer, err));
+    if (newer) {
+        known->fingerprint = request->digest;
+        known->request = (store_paper_t){0}; /* put_card writes the one at hand */
+    }
+    return STATUS_OK;
+}
+
 /* The request that a card is for: the one that came with it, or the one that waits. */
 static status_t find_request(keeper_t *keeper, const enrolment_card_t *card,
                              const sign_public_t *key, arena_t *arena, enrolment_row_t *ret_row,
@@ -261,7 +372,9 @@ static status_t find_request(keeper_t *keeper, const enrolment_card_t *card,
             return error_set(err, ERROR_ENROLMENT, "the card is for another key than the request");
         }
         intake_t intake = {.document = card->request, .request = request, .now_us = card->now_us};
-        if (!is_known(&known, request) || known.state == ENROLMENT_REJECTED) {
+        if (known.state == ENROLMENT_ACCEPTED && is_same_host(&known, request)) {
+            TRY(renew_request(request, &known, err));
+        } else if (!is_known(&known, request) || known.state == ENROLMENT_REJECTED) {
             TRY(admit(keeper, &intake, &known, &known, err));
             TRY(arena_text(arena, request->name, strlen(request->name), &known.name, err));
         }

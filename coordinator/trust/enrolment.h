@@ -24,7 +24,8 @@ enum {
 #define ENROLMENT_INVITATION_US (31 * TRUST_DAY_US)
 
 /* Let a one-time key in, for a name. ERROR_INVALID where name, key or end are none; ENROLMENT
- * where the name is an agent's, the key is another's, or too many invitations are open. */
+ * where the name is an agent's, the key is another's, or too many invitations are open. Refusals
+ * name the command that helps: what an agent that lost its state needs is no invitation. */
 MUST_CHECK status_t enrolment_invite(keeper_t *keeper, const invitation_row_t *invitation,
                                      error_t *err);
 
@@ -35,9 +36,11 @@ typedef struct enrolment_ask {
     int64_t now_us;
 } enrolment_ask_t;
 
-/* Take it in, once; the same request again answers how that one stands now. ERROR_ENROLMENT where
- * the invitation is unknown, has ended, was used or is for another name, or the name or a key is
- * another's; CARD_REVOKED; else as request_verify. */
+/* Take it in, once. The same host asking again, by the same request or, since it lost that one, by
+ * another of its keys and name, hears how it stands now, and nobody new comes in by it: a host that
+ * waits is known by its newest request from then on, an agent stays what it is, suspended or not.
+ * ERROR_ENROLMENT where the invitation is unknown, has ended, was used by another host or is for
+ * another name, or the name or a key is another's; CARD_REVOKED; else as request_verify. */
 MUST_CHECK status_t enrolment_ask(keeper_t *keeper, const enrolment_ask_t *ask,
                                   enrolment_state_t *ret_state, error_t *err);
 
@@ -56,7 +59,8 @@ typedef struct enrolment_verdict {
 } enrolment_verdict_t;
 
 /* Take a card's signatures. Below the ADMIN threshold it is kept as a draft with what others signed
- * already. ERROR_ENROLMENT where nobody has asked with that key, it says otherwise than its
+ * already. An agent's own newer request, with the keys and the name that it has, is renewed as by
+ * its old one. ERROR_ENROLMENT where nobody has asked with that key, it says otherwise than its
  * request, is not newer than the card at hand, or the name or a key is another's;
  * TRUST_THRESHOLD where no admin signed; else as card_verify and request_verify. */
 MUST_CHECK status_t enrolment_accept(keeper_t *keeper, const enrolment_card_t *card,

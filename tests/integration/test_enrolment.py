@@ -160,7 +160,8 @@ def test_the_token_again(hosts):
     again = hosts.enroll("one", "--token", token)
     assert again.code == 0 and "'one' is accepted" in again.err, again
     thief = hosts.new("one", file="thief")
-    refused(hosts.enroll(thief, "--token", token), "DRV-7051", "the invitation of 'one' was used")
+    refused(hosts.enroll(thief, "--token", token), "DRV-7051", "the invitation was used",
+            "'drover agents revoke one --reason TEXT'")
     other = hosts.new("other")
     refused(hosts.enroll(other, "--token", token), "DRV-7050", "is for 'one'")
     assert hosts.pending() == {} and hosts.agents() == {"one": True}
@@ -187,25 +188,47 @@ def lose_state(hosts, host):
     hosts.fleet.write_agent(host)
 
 
+RESUME = "'drover agents resume one --reason TEXT'"
+
+
+def test_one_that_lost_its_state_asks_again(hosts):
+    """It has its keys and its name, and so it is the agent that it was: it asks, as often as it
+    likes, and hears that, and which command helps. It stays suspended until people have looked."""
+    before = hosts.fleet.ok("agents", "-o", "json").json["agents"]
+    lose_state(hosts, "one")
+    asked = hosts.enroll("one", "--token", hosts.fleet.folder / "one.token")
+    assert asked.code == 0 and "'one' is accepted" in asked.err and RESUME in asked.err, asked
+    mark = hosts.fleet.coordinator.mark()
+    hosts.start("one")
+    await_online(hosts, "one", mark)
+    assert suspended(hosts) == {"one"}
+    for _ in range(2):
+        again = hosts.enroll("one", "--token", hosts.fleet.folder / "one.token")
+        assert again.code == 0 and again.out == asked.out, again
+    assert suspended(hosts) == {"one"} and hosts.pending() == {}
+    refused(hosts.fleet.drover("agents", "invite", "one", "--out", hosts.fleet.folder / "z.token"),
+            "DRV-7051", "suspended since it lost its state", RESUME)
+    refused(hosts.enroll("thief", "--token", hosts.fleet.folder / "one.token"), "DRV-7051",
+            "'drover agents revoke one --reason TEXT'")
+    hosts.fleet.ok("agents", "resume", "one", "--reason", "a test", "--yes")
+    assert suspended(hosts) == set()
+    assert len(hosts.fleet.ok("agents", "-o", "json").json["agents"]) == len(before)
+
+
 def test_one_that_lost_its_state_is_enrolled_anew(hosts):
     """A new card says that the journal that it comes with is its own, whether it is back already or
-    not; and that once. Another request with the same keys is no way around the people who look."""
-    own = hosts.fleet.folder / "one" / "state" / "enrolment.request"
-    asked = own.read_bytes()
+    not; and that once. By which request it is made is all the same where keys and name are."""
     lose_state(hosts, "one")
     mark = hosts.fleet.coordinator.mark()
     hosts.start("one")
     await_online(hosts, "one", mark)
     assert suspended(hosts) == {"one"}
-    path, _ = hosts.request("one")
-    refused(hosts.fleet.drover("agents", "accept", "--request", path, "--yes"), "DRV-7051",
-            "is an agent already")
-    assert suspended(hosts) == {"one"}
-    hosts.fleet.ok("agents", "accept", "one", "--yes")
+    path, fingerprint = hosts.request("one")
+    hosts.fleet.ok("agents", "accept", "--request", path, "--fingerprint", fingerprint, "--yes")
     assert suspended(hosts) == set()
 
     lose_state(hosts, "one")
-    hosts.fleet.ok("agents", "accept", "one", "--yes")
+    hosts.fleet.ok("agents", "accept", "one", "--fingerprint", fingerprint, "--yes")
     for left in (set(), {"one"}):
         mark = hosts.fleet.coordinator.mark()
         hosts.start("one")
@@ -215,10 +238,9 @@ def test_one_that_lost_its_state_is_enrolled_anew(hosts):
     mark = hosts.fleet.coordinator.mark()
     hosts.start("one")
     await_online(hosts, "one", mark)
-    hosts.fleet.ok("agents", "resume", "one", "--reason", "a test", "--yes")
+    path, _ = hosts.request("one")
+    hosts.fleet.ok("agents", "accept", "--request", path, "--yes")
     assert suspended(hosts) == set()
-    own.touch(mode=0o600)
-    own.write_bytes(asked)  # what follows asks with it again
 
 
 # Not in.
