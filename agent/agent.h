@@ -59,6 +59,7 @@ typedef struct agent {
     int64_t stranger_due_boot_us; /* our trust file does not name that key: we wait so long for a
                                      newer one; 0: it does */
     bool estranged;               /* none came: we left */
+    bool suspended;               /* it gives us nothing forward, as it said last */
     trust_freshness_t freshness_told;
     error_code_t policy_told;   /* what is wrong with the policy, as it was logged last */
     int64_t policy_due_boot_us; /* when it is next looked at */

@@ -228,6 +228,28 @@ static void send_again(agent_t *agent, uint64_t from) {
                 LOG_NUMBER(from), "acknowledged_before", LOG_NUMBER(journal_mark(agent->journal)));
 }
 
+/* What the coordinator says of us, with the welcome and each beat; why is "" where it does not
+ * suspend us. Logged when it changes: a fleet that stands still for this host says so there, too.
+ */
+static void hear_suspended(agent_t *agent, const char *why) {
+    char resume[LIMIT_NAME_BYTES + 64];
+    bool suspended = why[0] != '\0';
+    if (suspended == agent->suspended) {
+        return;
+    }
+    agent->suspended = suspended;
+    if (!suspended) {
+        log_info("resumed", "effect", "work that goes forward is given to this agent again");
+        return;
+    }
+    (void)snprintf(resume, sizeof resume, "drover agents resume %.*s --reason TEXT",
+                   (int)LIMIT_NAME_BYTES, agent->config->name);
+    log_warning("suspended", "why", why, "effect",
+                "nothing forward is given to this agent; it takes back, looks and backs up",
+                "resume", resume, "code", error_code_text(ERROR_AGENT_SUSPENDED), "hint",
+                error_code_hint(ERROR_AGENT_SUSPENDED));
+}
+
 static void on_welcome(agent_t *agent, const Drover__Welcome *welcome) {
     if (is_strange(agent, welcome)) {
         return;
@@ -252,6 +274,9 @@ static void on_welcome(agent_t *agent, const Drover__Welcome *welcome) {
                                         .answers = welcome->answers});
     log_info("welcomed", "epoch", LOG_NUMBER(welcome->epoch), "acknowledged",
              LOG_NUMBER(welcome->acknowledged));
+    if (welcome->tells_suspended) {
+        hear_suspended(agent, welcome->suspended);
+    }
     agent->told_all = false;
     drop_reading(agent);
     bundles_reconnect(agent->bundles);
@@ -264,6 +289,9 @@ static void on_beat(agent_t *agent, const Drover__CoordinatorBeat *beat) {
                                         .count = beat->n_leases,
                                         .answers = beat->answers});
     agent->keep_since_us = beat->keep_since_us;
+    if (beat->tells_suspended) {
+        hear_suspended(agent, beat->suspended);
+    }
 }
 
 static void on_jobs(agent_t *agent, const envelope_t *envelope, const Drover__JobBatch *batch) {

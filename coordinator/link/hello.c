@@ -238,6 +238,8 @@ void hello_tell_leases(hub_t *self, session_t *session) {
     beat.leases = list.pointers;
     beat.keep_since_us = self->keep_since_us;
     beat.answers = session->said;
+    beat.suspended = suspended_word(session);
+    beat.tells_suspended = true;
     hub_say(self, &session->key, DROVER__KIND__KIND_COORDINATOR_BEAT, &beat.base);
 }
 
@@ -362,6 +364,8 @@ static void welcome(hub_t *self, session_t *session, uint32_t protocol) {
     welcome.send_again_from = session->refills ? session->acknowledged + 1 : 0;
     welcome.keep_since_us = self->keep_since_us;
     welcome.answers = session->said;
+    welcome.suspended = suspended_word(session);
+    welcome.tells_suspended = true;
     /* the second half of libsodium's Ed25519 secret is the public key */
     const uint8_t *sign = self->options.sign->bytes + SIGN_SECRET_BYTES - SIGN_PUBLIC_BYTES;
     welcome.sign_key = field_of_bytes(sign, SIGN_PUBLIC_BYTES);

@@ -105,6 +105,8 @@ MUST_CHECK status_t suspended_hello(hub_t *self, const listener_message_t *from,
                                     agent_hello_t *known, error_t *err);
 /* What does not go forward with this agent; of NULL, what goes with nobody. Borrowed. */
 held_t suspended_held(const hub_t *self, const session_t *session);
+/* What the agent hears of it, for its log: why it is suspended, "" where it is not. */
+char *suspended_word(const session_t *session);
 /* Whether it is suspended and another agent that is not could act on the cluster. */
 bool suspended_yields(const hub_t *self, const session_t *session, uint64_t cluster);
 /* Give the clusters back in which another agent can act. */

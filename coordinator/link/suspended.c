@@ -5,8 +5,10 @@
  * is to be taken back and takes it back; nothing forward is given to it, and what it had of that
  * in hand is unknown. Where another agent can act on a cluster, that one does.
  *
- * It stands in the catalog, in the commit that precedes the welcome: no restart forgets it.
+ * It stands in the catalog, in the commit that precedes the welcome: no restart forgets it. The
+ * welcome and each beat tell the agent, for its log.
  */
+#include "common/wire/field.h"
 #include "coordinator/link/internal.h"
 
 #include <stdlib.h>
@@ -65,6 +67,10 @@ held_t suspended_held(const hub_t *self, const session_t *session) {
                                                  : self->holds.held;
 }
 
+char *suspended_word(const session_t *session) {
+    return field_of_text(session->suspended ? LOST_WORDS : "");
+}
+
 /* ------------------------------------------------------------------ who acts instead */
 
 static bool can_act(const session_t *session, uint64_t cluster) {
@@ -113,6 +119,9 @@ static status_t go_on(hub_t *self, session_t *session, error_t *err) {
     session->suspended = false;
     session->offer = true;
     log_info("agent goes on", "agent", session->name, "reason", "no longer suspended");
+    if (session->online) {
+        hello_tell_leases(self, session); /* and with them that it goes on */
+    }
     if (!session->online || !session->settled || self->refilling) {
         return STATUS_OK;
     }

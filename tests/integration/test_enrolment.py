@@ -199,8 +199,11 @@ def test_one_that_lost_its_state_asks_again(hosts):
     asked = hosts.enroll("one", "--token", hosts.fleet.folder / "one.token")
     assert asked.code == 0 and "'one' is accepted" in asked.err and RESUME in asked.err, asked
     mark = hosts.fleet.coordinator.mark()
-    hosts.start("one")
+    agent = hosts.start("one")
     await_online(hosts, "one", mark)
+    agent.wait_for_line(r"event=suspended why=\"said hello with another journal than before: it lost "
+                        r"its state\" .*resume=\"drover agents resume one --reason TEXT\" "
+                        r"code=DRV-6080")
     assert suspended(hosts) == {"one"}
     for _ in range(2):
         again = hosts.enroll("one", "--token", hosts.fleet.folder / "one.token")
@@ -210,7 +213,9 @@ def test_one_that_lost_its_state_asks_again(hosts):
             "DRV-7051", "suspended since it lost its state", RESUME)
     refused(hosts.enroll("thief", "--token", hosts.fleet.folder / "one.token"), "DRV-7051",
             "'drover agents revoke one --reason TEXT'")
+    mark = agent.mark()
     hosts.fleet.ok("agents", "resume", "one", "--reason", "a test", "--yes")
+    agent.wait_for_line(r"event=resumed", after=mark)
     assert suspended(hosts) == set()
     assert len(hosts.fleet.ok("agents", "-o", "json").json["agents"]) == len(before)
 

@@ -151,9 +151,7 @@ static void test_cancel(void **state) {
 /* ---- whose key counts ---- */
 
 /* With a lease where leases is not NULL; answers is the hello's number. */
-static void say_welcome_with(const stage_t *stage, const sign_public_t *key, Drover__Lease **leases,
-                             uint64_t answers) {
-    Drover__Welcome welcome = DROVER__WELCOME__INIT;
+static void fill_and_say(const stage_t *stage, const sign_public_t *key, Drover__Welcome welcome) {
     ident_t incarnation = {{1}};
     ident_t catalog = {{2}};
     welcome.protocol = WIRE_PROTOCOL_MAX;
@@ -161,10 +159,16 @@ static void say_welcome_with(const stage_t *stage, const sign_public_t *key, Dro
     welcome.epoch = EPOCH;
     welcome.incarnation = field_of_ident(&incarnation);
     welcome.sign_key = field_of_bytes(key->bytes, SIGN_PUBLIC_BYTES);
+    say_unsigned(stage, DROVER__KIND__KIND_WELCOME, &welcome.base);
+}
+
+static void say_welcome_with(const stage_t *stage, const sign_public_t *key, Drover__Lease **leases,
+                             uint64_t answers) {
+    Drover__Welcome welcome = DROVER__WELCOME__INIT;
     welcome.leases = leases;
     welcome.n_leases = leases != NULL ? 1 : 0;
     welcome.answers = answers;
-    say_unsigned(stage, DROVER__KIND__KIND_WELCOME, &welcome.base);
+    fill_and_say(stage, key, welcome);
 }
 
 static void say_welcome(const stage_t *stage, const sign_public_t *key) {
@@ -195,6 +199,47 @@ static bool waits_for_trust(void *context) {
 
 static bool has_next_trust(void *context) {
     return keeper_view(((const stage_t *)context)->agent.keeper, 0).trust->version == 2;
+}
+
+static bool is_suspended(void *context) {
+    return ((const stage_t *)context)->agent.suspended;
+}
+
+static bool goes_on(void *context) {
+    return !is_suspended(context);
+}
+
+static void say_beat(stage_t *stage, bool tells, char *why, int64_t keep_since_us) {
+    Drover__CoordinatorBeat beat = DROVER__COORDINATOR_BEAT__INIT;
+    beat.tells_suspended = tells;
+    beat.suspended = why;
+    beat.keep_since_us = keep_since_us; /* by which the test knows that it was heard */
+    say_unsigned(stage, DROVER__KIND__KIND_COORDINATOR_BEAT, &beat.base);
+}
+
+static bool has_heard_beat(void *context) {
+    return ((const stage_t *)context)->agent.keep_since_us == 77;
+}
+
+/* It learns by welcome and beats that it is suspended, and that it goes on; a coordinator that does
+ * not know how to say so says nothing. */
+static void test_suspended(void **state) {
+    stage_t *stage = *state;
+    say_welcome(stage, &stage->trust.coordinator);
+    pair_await(stage->server, is_welcomed, stage);
+    assert_false(stage->agent.suspended);
+    Drover__Welcome welcome = DROVER__WELCOME__INIT;
+    welcome.tells_suspended = true;
+    welcome.suspended = field_of_text("it lost its state");
+    fill_and_say(stage, &stage->trust.coordinator, welcome);
+    pair_await(stage->server, is_suspended, stage);
+    say_beat(stage, false, field_of_text(""), 77);
+    pair_await(stage->server, has_heard_beat, stage);
+    assert_true(stage->agent.suspended);
+    say_beat(stage, true, field_of_text(""), 0);
+    pair_await(stage->server, goes_on, stage);
+    say_beat(stage, true, field_of_text("it lost its state"), 0);
+    pair_await(stage->server, is_suspended, stage);
 }
 
 /* A coordinator with a new key: the trust file that names it comes right behind the welcome. */
@@ -535,6 +580,7 @@ int main(void) {
         TEST(test_leases_run_from_what_was_said),
         TEST(test_what_is_said_to_be_out_of_reach_is_given_back),
         TEST(test_reports_bring_results),
+        TEST(test_suspended),
         TEST(test_a_new_key_and_its_trust_file),
         TEST(test_silence_is_told),
         TEST(test_what_is_owed),

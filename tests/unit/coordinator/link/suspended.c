@@ -7,6 +7,7 @@
 
 #define JOBS DROVER__KIND__KIND_JOBS
 #define BEAT DROVER__KIND__KIND_COORDINATOR_BEAT
+#define WELCOME DROVER__KIND__KIND_WELCOME
 
 static void good(world_t *world, status_t status, const error_t *err) {
     (void)world;
@@ -74,7 +75,17 @@ static void beat(actor_t *actor, uint32_t room) {
 /* A job is with agent a, which then loses its state. */
 static void lose_with_a_job(world_t *world) {
     get_going(world);
+    assert_true(world->a.last[WELCOME]->welcome->tells_suspended);
+    assert_string_equal(world->a.last[WELCOME]->welcome->suspended, "");
     lose_state(&world->a);
+}
+
+/* Its own log is to say so, too: it is told why with the welcome and with each beat. */
+static void assert_told(const actor_t *actor, bool suspended) {
+    const Drover__CoordinatorBeat *told = actor->last[BEAT]->coordinator_beat;
+    assert_true(told->tells_suspended);
+    assert_true(suspended == (strstr(told->suspended, "lost its state") != NULL));
+    assert_true(suspended == (told->suspended[0] != '\0'));
 }
 
 static void test_nothing_forward(void **state) {
@@ -87,7 +98,10 @@ static void test_nothing_forward(void **state) {
     assert_non_null(strstr(row.suspended_why, "lost its state"));
     arena_free(&arena);
     size_t jobs = world->a.count[JOBS];
+    assert_true(world->a.last[WELCOME]->welcome->tells_suspended);
+    assert_non_null(strstr(world->a.last[WELCOME]->welcome->suspended, "lost its state"));
     beat(&world->a, 3);
+    assert_told(&world->a, true);
     beat(&world->a, 3);
     assert_int_equal(world->a.count[JOBS], jobs);
     task_t task = first_task(world);
@@ -108,6 +122,7 @@ static void test_no_restart_forgets_it(void **state) {
     actor_hang_up(&world->a);
     actor_dial(&world->a);
     say_hello(&world->a);
+    assert_non_null(strstr(world->a.last[WELCOME]->welcome->suspended, "lost its state"));
     beat(&world->a, 3);
     assert_int_equal(world->a.count[JOBS], jobs);
     assert_int_equal(stored_status(world, &world->a), AGENT_SUSPENDED);
@@ -119,7 +134,12 @@ static void test_it_goes_on(void **state) {
     lose_with_a_job(world);
     size_t jobs = world->a.count[JOBS];
     ident_t attempt = world->a.attempt;
+    beat(&world->a, 3);
+    assert_told(&world->a, true);
+    size_t beats = world->a.count[BEAT];
     let_go(world, &world->a);
+    (void)await_message(&world->a, BEAT, beats + 1); /* at once: it has not asked */
+    assert_told(&world->a, false);
     (void)await_message(&world->a, JOBS, jobs + 1);
     assert_true(ident_equal(&world->a.attempt, &attempt)); /* the same one, settled by the ledger */
     task_t task = first_task(world);
