@@ -144,7 +144,18 @@ static int by_id(const void *a, const void *b) {
     return ident_compare(a, b);
 }
 
-/* Those that pruning would remove now. */
+/* The retention of a while ago, and how many of a list's backups there were then: it is ordered
+ * oldest first. Whether an open rollout may need one is known of now only. */
+static backup_retention_t retention_then(const backup_retention_t *retention, backup_list_t *list) {
+    backup_retention_t then = *retention;
+    then.now_us -= BACKUP_LEFT_GRACE_US;
+    while (list->count > 0 && list->entries[list->count - 1].manifest.started_us > then.now_us) {
+        list->count--;
+    }
+    return then;
+}
+
+/* Those that pruning would have removed already before the grace, and that it would remove now. */
 static void take_old(backup_left_t *self, const backup_left_rules_t *rules, const ident_t *tenant) {
     CLEANUP(backup_list_free) backup_list_t list = {0};
     error_t unread = {0};
@@ -153,11 +164,13 @@ static void take_old(backup_left_t *self, const backup_left_rules_t *rules, cons
         return;
     }
     CLEANUP(free_p) backup_verdict_t *verdicts = calloc(list.count + 1, sizeof *verdicts);
-    if (verdicts == NULL || list.count == 0 ||
-        backup_retention_plan(&list, &rules->retention, verdicts, &unread) != STATUS_OK) {
+    backup_list_t earlier = list; /* borrows */
+    const backup_retention_t then = retention_then(&rules->retention, &earlier);
+    if (verdicts == NULL || earlier.count == 0 ||
+        backup_retention_plan(&earlier, &then, verdicts, &unread) != STATUS_OK) {
         return;
     }
-    for (size_t i = 0; i < list.count; i++) {
+    for (size_t i = 0; i < earlier.count; i++) {
         int64_t at_us = list.entries[i].manifest.started_us;
         if (verdicts[i] == BACKUP_PRUNE) {
             self->old++;
@@ -184,7 +197,8 @@ static void look_at(backup_left_t *self, const backup_left_rules_t *rules, const
             add(self, &item);
         }
     } else if (sum.backups > rules->retention.keep_count &&
-               sum.oldest_us < rules->retention.now_us - rules->retention.keep_age_us) {
+               sum.oldest_us <
+                   rules->retention.now_us - BACKUP_LEFT_GRACE_US - rules->retention.keep_age_us) {
         take_old(self, rules, &tenant);
     }
 }

@@ -2,16 +2,22 @@
  * backup_left.h: what stands in the folder of backups and should not, for 'drover doctor': partial
  * files that no living worker holds, backups past their retention, folders of tenants that the
  * agent no longer has, so that nobody prunes them. Only looked at, a few folders at a time; which
- * may be many. Retention is judged as pruning does it (backup_retention.h).
+ * may be many. Retention is judged as pruning does it (backup_retention.h), and as it would have
+ * done a while ago: only what should be gone since then is told.
  */
 #ifndef DROVER_AGENT_BACKUP_BACKUP_LEFT_H
 #define DROVER_AGENT_BACKUP_BACKUP_LEFT_H
 
 #include "agent/backup/backup_retention.h"
 #include "common/base/cleanup.h"
+#include "common/base/clock.h"
 #include "common/base/limits.h"
 
 enum { BACKUP_LEFT_MOST = 6, BACKUP_LEFT_TEXT = 160 };
+
+/* For so long pruning may pass over a backup before it is told: who prunes weekly, a day late once
+ * in a while, has nothing to mend. */
+#define BACKUP_LEFT_GRACE_US (8 * INT64_C(86400) * US_PER_S)
 
 /* As the wire's Leftover has it. */
 typedef struct backup_left_item {

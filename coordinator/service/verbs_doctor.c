@@ -69,7 +69,8 @@ static void add(doctor_t *doctor, const ailment_t *ailment) {
 
 /* --- what agents found ----------------------------------------------------------------------- */
 
-/* How a kind of leftover reads and is mended. %s of the command is its name, quoted. */
+/* How a kind of leftover reads and is mended. In the command %s is its name or its path, quoted, %d
+ * the folder that it stands in. */
 typedef struct remedy {
     const char *kind;
     severity_t severity;
@@ -96,11 +97,12 @@ static const remedy_t REMEDIES[] = {
      "SELECT pg_terminate_backend(%s)", true, false},
     {"backup_partial", SEVERITY_WARNING, "a partial backup that no worker writes", "rm -- '%s'",
      false, true},
+    /* nothing is removed by a line that somebody copies: a folder moved is moved back */
     {"backup_orphan", SEVERITY_NOTE,
      "backups of a tenant that its agent no longer has: nobody prunes them, and they may be all "
      "that is left of it",
-     "rm -r -- '%s'", false, true},
-    {"backup_old", SEVERITY_NOTE, "backups past their retention",
+     "mkdir -p -m 700 -- '%d/quarantine' && mv -n -- '%s' '%d/quarantine/'", false, true},
+    {"backup_old", SEVERITY_NOTE, "backups long past their retention, which pruning passes over",
      "drover backup prune --select 'agent=%s'", false, false},
     {"statement", SEVERITY_ERROR, "a script outside a transaction that stopped half way",
      "drover rollout retry ROLLOUT --tenant %s", true, false},
@@ -149,9 +151,21 @@ static void put_subject(const doctor_t *doctor, const remedy_t *remedy,
     }
 }
 
+/* The command with what it is about in its places. */
+static void put_filled(const char *form, const char *subject, const char *folder, buffer_t *out) {
+    for (const char *at = form; *at != '\0'; at++) {
+        bool place = at[0] == '%' && (at[1] == 's' || at[1] == 'd');
+        if (place) {
+            buffer_text(out, at[1] == 's' ? subject : folder);
+            at++;
+        } else {
+            buffer_char(out, *at);
+        }
+    }
+}
+
 static void put_command(const doctor_t *doctor, const remedy_t *remedy,
                         const service_leftover_t *left, const tenant_row_t *tenant, buffer_t *out) {
-    const char *verb = strstr(remedy->command, "%s");
     CLEANUP(buffer_free) buffer_t subject = {0};
     put_subject(doctor, remedy, left, tenant, &subject);
     if (subject.size == 0) {
@@ -167,8 +181,23 @@ static void put_command(const doctor_t *doctor, const remedy_t *remedy,
     if (sql) {
         buffer_format(out, "psql -d '%s' -c '", tenant->database);
     }
-    buffer_append(out, remedy->command, (size_t)(verb - remedy->command));
-    buffer_format(out, "%s%s%s", buffer_string(&subject), verb + 2, sql ? "'" : "");
+    put_filled(remedy->command, buffer_string(&subject), left->detail, out);
+    buffer_text(out, sql ? "'" : "");
+}
+
+/* Whose backups they are, and what to see first: a tenant that moved to another agent may be served
+ * there and its old backups be of use, one that is gone may be wanted back. */
+static void put_owner(const service_leftover_t *left, const tenant_row_t *tenant, buffer_t *out) {
+    if (tenant->name[0] == '\0') {
+        buffer_text(out, "; no tenant of the catalog has that id. Ask whose it was before you let "
+                         "go of them");
+        return;
+    }
+    buffer_format(
+        out,
+        "; it is tenant '%s' of the catalog, database %s. See 'drover tenant show %s' for "
+        "who has it now",
+        tenant->name, tenant->database, left->name);
 }
 
 static void add_leftover(void *context, const service_leftover_t *left) {
@@ -180,13 +209,22 @@ static void add_leftover(void *context, const service_leftover_t *left) {
         return; /* of an agent that is newer: it is told by a newer coordinator */
     }
     bool folder = strncmp(left->kind, "backup_", strlen("backup_")) == 0;
-    tenant_row_t tenant = tenant_of(doctor, &left->tenant);
+    bool orphan = strcmp(left->kind, "backup_orphan") == 0;
+    ident_t of = left->tenant;
+    error_t no_id = {0};
+    if (orphan && ident_parse(left->name, &of, &no_id) != STATUS_OK) {
+        of = (ident_t){{0}};
+    }
+    tenant_row_t tenant = tenant_of(doctor, &of);
     put_command(doctor, remedy, left, &tenant, &command);
     buffer_format(&what, "%s: %s%s%s", remedy->what, left->name,
                   left->detail[0] != '\0' ? ", " : "", left->detail);
     if (folder) { /* the agent's own, and no cluster's */
         buffer_format(&what, ", on the host of agent '%s'",
                       fleet_agent_name(&doctor->fleet, &left->agent));
+    }
+    if (orphan) {
+        put_owner(left, &tenant, &what);
     }
     add(doctor, &(ailment_t){.kind = left->kind,
                              .severity = remedy->severity,

@@ -53,10 +53,13 @@ static const char *look(const backup_left_rules_t *rules, size_t folders) {
     return told;
 }
 
+/* What should have been pruned then, and is still there, is told. */
+#define THEN_US INT64_C(100000000)
+
 static backup_left_rules_t rules_of(const ident_t *tenants, size_t count) {
     return (backup_left_rules_t){.dir = fixture.folder,
                                  .trust = fixture_trust(),
-                                 .retention = {.now_us = INT64_C(100000000),
+                                 .retention = {.now_us = THEN_US + BACKUP_LEFT_GRACE_US,
                                                .keep_age_us = INT64_C(50000000),
                                                .keep_count = 1},
                                  .tenants = tenants,
@@ -93,6 +96,31 @@ static bool always(const backup_manifest_t *manifest, void *context) {
     (void)manifest;
     (void)context;
     return true;
+}
+
+/* Whoever prunes weekly is told nothing: not of what went past its age since, nor of what is not
+ * among the newest any more since others were taken. */
+static void test_grace(void **state) {
+    (void)state;
+    const ident_t tenant = random_ident();
+    backup_left_rules_t rules = rules_of(&tenant, 1);
+    backup_paths_t first = put_backup(&tenant, 10000000);
+    backup_paths_t second = put_backup(&tenant, 60000000); /* past its age in 10 seconds */
+    assert_string_equal(look(&rules, 1), "backup_old 1 backups; ");
+    rules.retention.now_us = INT64_C(59000000) + BACKUP_LEFT_GRACE_US;
+    assert_string_equal(look(&rules, 1), ""); /* the first one went past its age since */
+    rules.retention.now_us = INT64_C(60000000) + 7 * INT64_C(86400) * US_PER_S;
+    assert_string_equal(look(&rules, 1), ""); /* and a week ago */
+    rules.retention.now_us = THEN_US + BACKUP_LEFT_GRACE_US;
+    drop(&second);
+    second = put_backup(&tenant, THEN_US + 1000000); /* it is the newest since then */
+    assert_string_equal(look(&rules, 1), "");
+    rules.retention.now_us += INT64_C(1000000);
+    assert_string_equal(look(&rules, 1), "backup_old 1 backups; ");
+    rules.retention.now_us = THEN_US + BACKUP_LEFT_GRACE_US / 2;
+    assert_string_equal(look(&rules, 1), "");
+    drop(&first);
+    drop(&second);
 }
 
 /* Told is what pruning would remove, and nothing that it would keep. */
@@ -150,6 +178,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_partials),
         cmocka_unit_test(test_retention),
+        cmocka_unit_test(test_grace),
         cmocka_unit_test(test_folders_of_nobody),
     };
     return cmocka_run_group_tests(tests, fixture_set_up, fixture_tear_down);

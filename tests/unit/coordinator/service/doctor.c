@@ -104,7 +104,8 @@ static void leftovers_are_mended_by_their_names(void **state) {
         {"lock", "4711", "application app", "error",
          "psql -d 'acme' -c 'SELECT pg_terminate_backend(4711)'"},
         {"backup_partial", "T/x.partial", "/var/b", "warning", "rm -- '/var/b/T/x.partial'"},
-        {"backup_orphan", "T", "/var/b", "note", "rm -r -- '/var/b/T'"},
+        {"backup_orphan", "T", "/var/b", "note",
+         "mkdir -p -m 700 -- '/var/b/quarantine' && mv -n -- '/var/b/T' '/var/b/quarantine/'"},
         {"backup_old", "3 backups", "of 2 tenants", "note",
          "drover backup prune --select 'agent=host1'"},
     };
@@ -137,11 +138,33 @@ static void names_that_are_none(void **state) {
         assert_null(strstr(text_of(document, "findings.0.command"), "rm"));
     }
     json_t *document = leave(w, "backup_orphan", "../../etc", "/var/b");
-    assert_null(strstr(text_of(document, "findings.0.command"), "rm -r"));
+    assert_null(strstr(text_of(document, "findings.0.command"), "mv"));
+    document = leave(w, "backup_orphan", "T", "/var/b'; reboot; '");
+    assert_string_equal(text_of(document, "findings.0.command"),
+                        "its name has quotes in it: mend it by hand");
     document = leave(w, "backup_partial", "T/x.partial", ""); /* too long to travel */
     assert_non_null(strstr(text_of(document, "findings.0.command"), "restart drover-agent"));
     found.items[0].kind = "of a newer agent";
     (void)findings(w, 0);
+}
+
+/* Backups of nobody may be all that is left of somebody: who that is, as far as the catalog knows.
+ */
+static void whose_backups_they_are(void **state) {
+    world_t *w = *state;
+    char id[IDENT_TEXT_SIZE];
+    const ident_t acme = id_of(1);
+    const ident_t unknown = id_of(4711);
+    get_well(w);
+    json_t *document = leave(w, "backup_orphan", ident_text(&acme, id), "/var/b");
+    assert_string_equal(text_of(document, "findings.0.tenant"), "acme");
+    assert_non_null(strstr(text_of(document, "findings.0.what"), "it is tenant 'acme'"));
+    assert_non_null(strstr(text_of(document, "findings.0.what"), "'drover tenant show "));
+    assert_string_equal(text_of(document, "findings.0.database"), "");
+    document = leave(w, "backup_orphan", ident_text(&unknown, id), "/var/b");
+    assert_string_equal(text_of(document, "findings.0.tenant"), "");
+    assert_non_null(strstr(text_of(document, "findings.0.what"), "no tenant of the catalog"));
+    assert_null(strstr(text_of(document, "findings.0.command"), "rm "));
 }
 
 static void agents_and_clusters(void **state) {
@@ -208,8 +231,9 @@ static void tasks_in_doubt(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(a_clean_fleet),       TEST(leftovers_are_mended_by_their_names),
-        TEST(names_that_are_none), TEST(agents_and_clusters),
-        TEST(tenants_set_aside),   TEST(tasks_in_doubt),
+        TEST(names_that_are_none), TEST(whose_backups_they_are),
+        TEST(agents_and_clusters), TEST(tenants_set_aside),
+        TEST(tasks_in_doubt),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
