@@ -230,7 +230,8 @@ static bool may_begin(sim_t *sim, agent_t *agent, run_t *run) {
     if (at->running >= AGENT_SLOTS || !ours) {
         return false;
     }
-    run->refused = !agent_judge(sim, agent, run);
+    run->granted = agent_judge(sim, agent, run);
+    run->refused = !run->granted;
     return true;
 }
 
@@ -413,7 +414,7 @@ static void tick_run(sim_t *sim, agent_t *agent, run_t *run) {
     if (run->begun && !held && !run->machine.leaseless) {
         run->machine.leaseless = true;
         cancel(sim, agent, run);
-    } else if (held && !run->given_back) {
+    } else if (held && (!run->given_back || sim_has(sim, BUG_UNJUDGED))) {
         run->machine.leaseless = false;
     }
     bool late = run->begun && run->what.deadline_us > 0 &&

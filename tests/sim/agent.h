@@ -65,6 +65,7 @@ struct run {
     bool resumed;
     bool given_back; /* begun without a lease, and unjudged: settled where it must be, and ends */
     bool refused;    /* the warrant said no */
+    bool granted;    /* it was asked in this life, and said yes */
     bool worked;     /* the last look before the first work was taken */
     bool over;
     job_event_t over_event;

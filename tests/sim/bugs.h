@@ -30,6 +30,7 @@
     X(NO_NUMBER, "no-number", "the numbers of accepted orders are not compared")                   \
     X(NO_EXPIRY, "no-expiry", "an order is obeyed past its end")                                   \
     X(NO_HOLD, "no-hold", "a hold is not looked at")                                               \
+    X(UNJUDGED, "unjudged", "what began without a lease goes on unjudged with the next one")       \
     X(LOCK_FORGOTTEN, "lock-forgotten", "a session that is done is not closed")                    \
     X(JOB_FORGOTTEN, "job-forgotten", "a hello does not send again what is lacking")               \
     X(GENERATION, "same-generation", "a restore opens no new generation")                          \

@@ -461,10 +461,21 @@ static void judge_forward(sim_t *sim, const session_t *session) {
 
 /* ---- what happens ---- */
 
+/* What an attempt was permitted before its agent died counts for nothing. */
+static void judge_granted(sim_t *sim, const session_t *session) {
+    for (const run_t *run = sim->agents[session->agent].runs; run != NULL; run = run->next_run) {
+        if (run->id == session->run && !run->granted) {
+            sim_fail(sim, 5, "tenant %u: agent %u changes it, and did not find a warrant for that",
+                     session->database, session->agent);
+        }
+    }
+}
+
 void oracle_starts(sim_t *sim, uint32_t number) {
     const session_t *session = &sim->server->sessions[number];
     const commit_t *what = &session->request.commit;
     judge_alone(sim, number);
+    judge_granted(sim, session);
     people_begins(sim, &sim->agents[session->agent], &what->attempt);
     if (what->kind == COMMIT_APPLY) {
         judge_wave(sim, session->database, what);
