@@ -19,6 +19,17 @@ static void add(buffer_t *out, const char *keyword, const char *value) {
     buffer_char(out, '\'');
 }
 
+const char *conninfo_tool_name(const char *agent, char name[CONNINFO_TOOL_BYTES]) {
+    (void)snprintf(name, CONNINFO_TOOL_BYTES, CONNINFO_TOOL "%.*s",
+                   (int)(CONNINFO_TOOL_BYTES - sizeof CONNINFO_TOOL), agent);
+    return name;
+}
+
+void conninfo_add_tool(const char *agent, buffer_t *conninfo) {
+    char name[CONNINFO_TOOL_BYTES];
+    add(conninfo, "application_name", conninfo_tool_name(agent, name));
+}
+
 status_t conninfo_of_cluster(const agent_config_cluster_t *cluster, buffer_t *ret_conninfo,
                              error_t *err) {
     const agent_config_connection_t *parts = &cluster->connection;

@@ -117,7 +117,7 @@ void read_start(inventory_session_t *session);
 enum { LEFTOVERS_MOST = WIRE_LEFTOVERS };
 
 /* Append the question to another one. */
-void leftovers_sql_cluster(buffer_t *sql);
+void leftovers_sql_cluster(buffer_t *sql, const char *agent);
 /* The whole question. */
 void leftovers_sql_tenant(buffer_t *sql, const inventory_tenant_t *tenant, bool has_ledger);
 /* Take an answer in place of what was known; whether it is another one. */

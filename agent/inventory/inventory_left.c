@@ -5,6 +5,7 @@
  *
  * Sources: PostgreSQL manual, "pg_stat_activity", "pg_index", "CREATE INDEX CONCURRENTLY".
  */
+#include "agent/inventory/conninfo.h"
 #include "agent/inventory/inventory_internal.h"
 #include "common/postgres/fence.h"
 #include "common/postgres/quote.h"
@@ -39,8 +40,15 @@ static const char SQL_CLUSTER[] =
     "(SELECT ', ' || count(*) || ' advisory locks' FROM pg_catalog.pg_locks AS l "
     "WHERE l.pid = a.pid AND l.locktype = 'advisory') "
     "FROM pg_catalog.pg_stat_activity AS a WHERE usename = session_user "
-    "AND application_name = 'drover agent' AND datname IS NOT NULL) AS found "
-    "ORDER BY kind, name, detail LIMIT 16";
+    "AND application_name = 'drover agent' AND datname IS NOT NULL ";
+
+/* pg_dump and pg_restore, of this agent alone: another one that sees the cluster may be at work. */
+static const char SQL_TOOLS[] =
+    "UNION ALL SELECT 'tool', datname::text, 'pid ' || pid || ', ' || COALESCE(state, '') || "
+    "', connected since ' || pg_catalog.to_char(backend_start AT TIME ZONE 'UTC', "
+    "'YYYY-MM-DD HH24:MI') || ' UTC' "
+    "FROM pg_catalog.pg_stat_activity WHERE usename = session_user AND datname IS NOT NULL "
+    "AND application_name = ";
 
 static const char SQL_INDEXES[] =
     "SELECT 'invalid_index' AS kind, left(pg_catalog.format('%I.%I', n.nspname, c.relname), 120) "
@@ -56,8 +64,12 @@ static const char SQL_STATEMENTS[] =
     "AND NOT EXISTS (SELECT FROM drover.history AS h WHERE h.tenant_id = s.tenant_id "
     "AND h.application = s.application AND h.seq >= s.seq) ";
 
-void leftovers_sql_cluster(buffer_t *sql) {
+void leftovers_sql_cluster(buffer_t *sql, const char *agent) {
+    char tool[CONNINFO_TOOL_BYTES];
     buffer_text(sql, SQL_CLUSTER);
+    buffer_text(sql, SQL_TOOLS);
+    quote_text(sql, conninfo_tool_name(agent, tool));
+    buffer_text(sql, ") AS found ORDER BY kind, name, detail LIMIT 16");
 }
 
 /* Drover's own lock on the tenant in other hands: nobody can work on it until that session ends.

@@ -176,7 +176,7 @@ static void on_connected(connection_t *c, connection_answer_t *answer, void *con
     identity_sql(&sql, &(identity_ask_t){0});
     buffer_text(&sql, SQL_DATABASES);
     if (!session->site->busy) {
-        leftovers_sql_cluster(&sql);
+        leftovers_sql_cluster(&sql, session->inventory->config->name);
     }
     session_ask(session, &sql, on_answer);
 }

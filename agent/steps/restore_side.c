@@ -239,6 +239,7 @@ status_t restore_side_conninfo(const run_t *run, const char *database, buffer_t 
         buffer_char(out, *c);
     }
     buffer_char(out, '\'');
+    conninfo_add_tool(run->shared->config->name, out);
     return buffer_check(out, err);
 }
 

@@ -80,7 +80,8 @@ void restore_side_exchange(run_t *run);
  * cannot be used. */
 MUST_CHECK status_t restore_side_find(run_t *run, const ident_t *backup, error_t *err);
 
-/* libpq's words for a child: the cluster and a database of it; never a password. */
+/* libpq's words for a child: the cluster and a database of it, and by what name it is known there;
+ * never a password. */
 MUST_CHECK status_t restore_side_conninfo(const run_t *run, const char *database, buffer_t *out,
                                           error_t *err);
 

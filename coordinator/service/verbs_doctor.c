@@ -12,7 +12,8 @@
 
 #include <string.h>
 
-enum { WORDS_BYTES = 768, PAGE_TENANTS = 500 };
+/* A server keeps 63 bytes of "drover tool of NAME". */
+enum { WORDS_BYTES = 768, PAGE_TENANTS = 500, TOOL_AGENT_BYTES = 48 };
 
 typedef enum severity {
     SEVERITY_NOTE,
@@ -70,7 +71,7 @@ static void add(doctor_t *doctor, const ailment_t *ailment) {
 /* --- what agents found ----------------------------------------------------------------------- */
 
 /* How a kind of leftover reads and is mended. In the command %s is its name or its path, quoted, %d
- * the folder that it stands in. */
+ * the folder that it stands in, %a the agent's name as its tools bear it at the server. */
 typedef struct remedy {
     const char *kind;
     severity_t severity;
@@ -84,6 +85,10 @@ static const remedy_t REMEDIES[] = {
     {"backend", SEVERITY_ERROR, "a session of Drover's that no job owns",
      "psql -d postgres -c \"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "
      "'%s' AND application_name = 'drover agent'\"",
+     false, false},
+    {"tool", SEVERITY_ERROR, "a session of pg_dump or pg_restore that no job of its agent owns",
+     "psql -d postgres -c \"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = "
+     "'%s' AND application_name = 'drover tool of %a'\"",
      false, false},
     {"trial_database", SEVERITY_WARNING, "the database of a trial restore that was not dropped",
      "psql -d postgres -c 'DROP DATABASE \"%s\"'", false, false},
@@ -151,12 +156,21 @@ static void put_subject(const doctor_t *doctor, const remedy_t *remedy,
     }
 }
 
-/* The command with what it is about in its places. */
-static void put_filled(const char *form, const char *subject, const char *folder, buffer_t *out) {
+/* What stands in a command's places. */
+typedef struct filling {
+    const char *subject;
+    const char *folder;
+    const char *agent;
+} filling_t;
+
+static void put_filled(const char *form, const filling_t *filling, buffer_t *out) {
     for (const char *at = form; *at != '\0'; at++) {
-        bool place = at[0] == '%' && (at[1] == 's' || at[1] == 'd');
-        if (place) {
-            buffer_text(out, at[1] == 's' ? subject : folder);
+        char place = at[0] == '%' ? at[1] : '\0';
+        if (place == 's' || place == 'd') {
+            buffer_text(out, place == 's' ? filling->subject : filling->folder);
+            at++;
+        } else if (place == 'a') {
+            buffer_format(out, "%.*s", TOOL_AGENT_BYTES, filling->agent);
             at++;
         } else {
             buffer_char(out, *at);
@@ -173,7 +187,10 @@ static void put_command(const doctor_t *doctor, const remedy_t *remedy,
                          "backups; else by hand in its backup.directory");
         return;
     }
-    if (!is_plain(buffer_string(&subject)) || !is_plain(tenant->database)) {
+    const filling_t filling = {.subject = buffer_string(&subject),
+                               .folder = left->detail,
+                               .agent = fleet_agent_name(&doctor->fleet, &left->agent)};
+    if (!is_plain(filling.subject) || !is_plain(tenant->database) || !is_plain(filling.agent)) {
         buffer_text(out, "its name has quotes in it: mend it by hand");
         return;
     }
@@ -181,7 +198,7 @@ static void put_command(const doctor_t *doctor, const remedy_t *remedy,
     if (sql) {
         buffer_format(out, "psql -d '%s' -c '", tenant->database);
     }
-    put_filled(remedy->command, buffer_string(&subject), left->detail, out);
+    put_filled(remedy->command, &filling, out);
     buffer_text(out, sql ? "'" : "");
 }
 

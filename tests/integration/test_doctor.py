@@ -143,6 +143,50 @@ def test_lock_in_other_hands(fleet, postgres):
     connection.close()
 
 
+def child_called(name):
+    """The arguments of a pg_dump that hold this word, NULL-ended as /proc has them."""
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            line = path.read_bytes()
+        except OSError:  # it ended meanwhile
+            continue
+        if name.encode() in line and b"pg_dump" in line:
+            return line
+    raise AssertionError(f"no pg_dump has {name}")
+
+
+def test_tools_that_nobody_owns(fleet, postgres):
+    """A pg_dump bears its agent's name at the server, and says no secret for that; a session of
+    that name that no job owns is found, another agent's is none of its business."""
+    mine = ("SELECT count(*) FROM pg_stat_activity WHERE application_name = 'drover tool of one' "
+            "AND usename = 'drover' AND datname = 'a0'")
+    table = postgres.value("SELECT min(tablename) FROM pg_tables WHERE schemaname = 'public'", "a0")
+    holder = postgres.connect("a0")
+    try:
+        with holder.cursor() as cursor:
+            cursor.execute(f'BEGIN; LOCK TABLE public."{table}" IN ACCESS EXCLUSIVE MODE')
+        fleet.ok("backup", "create", "--select", "name=a0", "--yes")
+        gates.await_true(lambda: postgres.value(mine), "pg_dump does not come to the lock")
+        line = child_called(f"{postgres.port}")
+        assert b"application_name='drover tool of one'" in line and b"password=" not in line
+        assert not [row for row in findings(fleet) if row["kind"] == "tool"]  # it has a job
+    finally:
+        holder.close()
+    left = {name: postgres.connect("a0", user="drover") for name in ("one", "two")}
+    for name, connection in left.items():
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET application_name = 'drover tool of {name}'")
+    row = await_finding(fleet, "tool", database="a0")
+    assert row["severity"] == "error" and row["cluster"] == "main" and "pid " in row["what"]
+    assert "'drover tool of one'" in row["command"]
+    mend(fleet, postgres, row)
+    await_clean(fleet)
+    assert postgres.value(mine) == 0
+    assert postgres.value(mine.replace("of one", "of two")) == 1
+    for connection in left.values():
+        connection.close()
+
+
 def folder_of(fleet, tenant):
     """The tenant's folder of backups, which has one."""
     shown = fleet.ok("tenant", "show", tenant, "-o", "json").json["tenant"]

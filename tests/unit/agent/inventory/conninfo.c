@@ -53,8 +53,20 @@ static void test_service(void **state) {
     assert_string_equal(buffer_string(&text), "service='main'");
 }
 
+/* By what its tools are known at the server, which keeps 63 bytes of it. */
+static void test_tools(void **state) {
+    (void)state;
+    CLEANUP(buffer_free) buffer_t text = {0};
+    char name[CONNINFO_TOOL_BYTES];
+    conninfo_add_tool("db7", &text);
+    assert_string_equal(buffer_string(&text), "application_name='drover tool of db7'");
+    (void)conninfo_tool_name("a23456789b23456789c23456789d23456789e234567890123456789", name);
+    assert_string_equal(name, "drover tool of a23456789b23456789c23456789d23456789e23456789012");
+    assert_int_equal(strlen(name), 63);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_parts),
-                                       cmocka_unit_test(test_service)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_parts), cmocka_unit_test(test_service),
+                                       cmocka_unit_test(test_tools)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -92,6 +92,9 @@ static void leftovers_are_mended_by_their_names(void **state) {
         {"backend", "acme", "pid 7", "error",
          "psql -d postgres -c \"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
          "datname = 'acme' AND application_name = 'drover agent'\""},
+        {"tool", "acme", "pid 7", "error",
+         "psql -d postgres -c \"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE "
+         "datname = 'acme' AND application_name = 'drover tool of host1'\""},
         {"trial_database", "drover_trial_1", "", "warning",
          "psql -d postgres -c 'DROP DATABASE \"drover_trial_1\"'"},
         {"restore_database", "acme_drover_new_1", "", "warning",
