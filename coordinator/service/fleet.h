@@ -43,9 +43,6 @@ typedef struct fleet_question {
     size_t tenant_count;
     rollout_kind_t kind;   /* of the plan: decides which open rollouts are in the way */
     const ident_t *except; /* rollout that is not in the way, or NULL */
-    /* It is to be tried again: an open rollback of it keeps all the tenants that it names, those
-     * too that it passed over or is done with. */
-    bool again;
 } fleet_question_t;
 
 /* The application of a plan whose asker named none: the only one among the tenants that are meant.

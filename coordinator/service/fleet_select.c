@@ -42,16 +42,11 @@ static size_t count_in_the_way(engine_t *engine, const fleet_question_t *questio
     return count;
 }
 
-/* Whether it keeps what it is over with, too. */
-static bool keeps_all(const rollout_t *rollout, const fleet_question_t *question) {
-    return question->again && ident_equal(&rollout->parent, question->except);
-}
-
-static void add_rollout(fleet_busy_t *busy, const rollout_t *rollout, bool all) {
+static void add_rollout(fleet_busy_t *busy, const rollout_t *rollout) {
     for (uint32_t i = 0; i < rollout->task_count; i++) {
         const task_t *task = &rollout->tasks[i];
         busy_entry_t *entry = NULL;
-        if (!all && task_state_is_final(task->state)) {
+        if (task_state_is_final(task->state)) {
             continue;
         }
         HASH_FIND(hh, busy->entries, &task->tenant, sizeof task->tenant, entry);
@@ -76,7 +71,7 @@ status_t fleet_busy_new(call_t *call, const fleet_question_t *question, fleet_bu
     for (size_t i = 0; i < engine_rollout_count(call->engine); i++) {
         const rollout_t *rollout = engine_rollout_at(call->engine, i);
         if (is_in_the_way(rollout, question)) {
-            add_rollout(busy, rollout, keeps_all(rollout, question));
+            add_rollout(busy, rollout);
         }
     }
     *ret_busy = TAKE(busy);

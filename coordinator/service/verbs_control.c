@@ -191,10 +191,8 @@ static status_t choose(call_t *call, const rollout_t *rollout, chosen_t *into, e
 static status_t check_free(call_t *call, const rollout_t *rollout, const chosen_t *chosen,
                            error_t *err) {
     CLEANUP(fleet_busy_destroy_p) fleet_busy_t *busy = NULL;
-    fleet_question_t question = {.application = rollout->application,
-                                 .kind = rollout->kind,
-                                 .except = &rollout->id,
-                                 .again = true};
+    fleet_question_t question = {
+        .application = rollout->application, .kind = rollout->kind, .except = &rollout->id};
     TRY(fleet_busy_new(call, &question, &busy, err));
     for (uint32_t i = 0; i < chosen->count; i++) {
         const task_t *task = &rollout->tasks[chosen->ordinals[i]];
@@ -202,6 +200,24 @@ static status_t check_free(call_t *call, const rollout_t *rollout, const chosen_
         if (other != NULL) {
             return error_set(err, ERROR_TENANT_IN_ROLLOUT,
                              "tenant '%s' is in the open rollout '%s'", task->tenant_name, other);
+        }
+    }
+    return STATUS_OK;
+}
+
+/* What a rollback of it names, what it passed over too, would go forward behind that rollback. */
+static status_t check_taken_back(call_t *call, const rollout_t *rollout, const chosen_t *chosen,
+                                 error_t *err) {
+    for (uint32_t i = 0; i < chosen->count; i++) {
+        const task_t *task = &rollout->tasks[chosen->ordinals[i]];
+        const char *back = NULL;
+        TRY(store_rollout_taken_back(call->store, &rollout->id, &task->tenant, &call->arena, &back,
+                                     err));
+        if (back != NULL) {
+            return error_set(err, ERROR_ROLLOUT_STATE,
+                             "tenant '%s' is in '%s': what was taken back is not tried again; take "
+                             "it on with 'drover rollout start', others with --tenant",
+                             task->tenant_name, back);
         }
     }
     return STATUS_OK;
@@ -307,6 +323,7 @@ status_t verbs_rollout_retry(call_t *call, error_t *err) {
     TRY(choose(call, found.rollout, &chosen, err));
     TRY(check_budget(found.rollout, &chosen, err));
     TRY(check_free(call, found.rollout, &chosen, err));
+    TRY(check_taken_back(call, found.rollout, &chosen, err));
     TRY(check_newest(call, found.rollout, &chosen, err));
     rollout_t *rollout = found.rollout;
     if (found.owned != NULL) {

@@ -45,6 +45,12 @@ typedef status_t store_child_fn(void *context, const rollout_child_t *child, err
 MUST_CHECK status_t store_rollout_children(store_t *store, const ident_t *parent,
                                            store_child_fn *fn, void *context, error_t *err);
 
+/* Name of the first rollback of the rollout that names the tenant, whatever came of it, into the
+ * arena; NULL: none does. */
+MUST_CHECK status_t store_rollout_taken_back(store_t *store, const ident_t *rollout,
+                                             const ident_t *tenant, arena_t *arena,
+                                             const char **ret_name, error_t *err);
+
 typedef struct rollout_list {
     rollout_t **rollouts; /* oldest first */
     size_t count;

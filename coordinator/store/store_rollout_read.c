@@ -222,6 +222,17 @@ status_t store_rollout_children(store_t *store, const ident_t *parent, store_chi
     }
 }
 
+status_t store_rollout_taken_back(store_t *store, const ident_t *rollout, const ident_t *tenant,
+                                  arena_t *arena, const char **ret_name, error_t *err) {
+    CLEANUP(query_end) query_t query = query_begin(store, STATEMENT_ROLLOUT_TAKEN_BACK, err);
+    bool any = false;
+    query_ident(&query, 1, rollout);
+    query_ident(&query, 2, tenant);
+    TRY(query_next(&query, &any));
+    *ret_name = any ? query_keep_at(&query, 0, arena) : NULL;
+    return query_check(&query);
+}
+
 void store_rollout_list_free(rollout_list_t *list) {
     for (size_t i = 0; i < list->count; i++) {
         rollout_destroy(&list->rollouts[i]);

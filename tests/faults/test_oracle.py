@@ -106,7 +106,10 @@ def test_found_after_a_rollback(stage, postgres, words, wrong, right):
     assert judge(stage) == []
 
 
-ONE_WAVE = "UPDATE task SET wave = 1, state = 8 WHERE tenant_name IN ('o1', 'o2') AND touched = 1"
+# Two that fail in one wave, o2 behind o1: which of them the fleet visited first is chance.
+ONE_WAVE = ("UPDATE task SET wave = 1, state = 8, started_us = 1 + 2 * (tenant_name = 'o2'),"
+            " finished_us = 2 + 2 * (tenant_name = 'o2')"
+            " WHERE tenant_name IN ('o1', 'o2') AND touched = 1")
 RUNNING = "UPDATE rollout SET state = 1, finished_us = 0, reason = '' WHERE kind = 1;"
 UNDONE = "UPDATE task SET state = 3 WHERE tenant_name = 'o2' AND touched = 1;"
 HOLD = ("INSERT INTO signed_order (digest, order_id, kind, document, issued_us, accepted_us,"

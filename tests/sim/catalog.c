@@ -267,6 +267,20 @@ void catalog_recall(sim_t *sim, coordinator_t *self, const ident_t *job) {
     }
 }
 
+bool catalog_taken_back(coordinator_t *self, const ident_t *rollout, uint32_t tenant) {
+    for (uint32_t i = 0; i < disk_count(&self->catalog, CATALOG_ROLLOUTS); i++) {
+        const catalog_rollout_t *row = disk_row(&self->catalog, CATALOG_ROLLOUTS, i);
+        for (uint32_t k = 0; ident_equal(&row->parent, rollout) && k < row->task_count; k++) {
+            const catalog_task_t *task =
+                disk_row(&self->catalog, CATALOG_TASKS, row->first_task + k);
+            if (task->tenant == tenant) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 rollout_t *catalog_rollout_of_paper(coordinator_t *self, uint32_t order) {
     for (size_t i = 0; i < engine_rollout_count(self->engine); i++) {
         rollout_t *rollout = engine_rollout_at(self->engine, i);

@@ -229,6 +229,8 @@ void catalog_load_engine(sim_t *sim, coordinator_t *self);
 /* Bring a rollout that is over back into the engine where the job is of one. */
 void catalog_recall(sim_t *sim, coordinator_t *self, const ident_t *job);
 rollout_t *catalog_rollout_of_paper(coordinator_t *self, uint32_t order);
+/* Whether a rollback of the rollout names the tenant. */
+bool catalog_taken_back(coordinator_t *self, const ident_t *rollout, uint32_t tenant);
 uint32_t catalog_paper(const rollout_t *rollout);
 
 /* coordinator_talk.c */
@@ -278,8 +280,6 @@ typedef struct order_wish {
 bool orders_start(sim_t *sim, coordinator_t *self, const order_wish_t *wish);
 /* Tenants that another rollout of that kind has in its hands, but for one rollout's; owned. */
 bool *orders_busy(sim_t *sim, coordinator_t *self, rollout_kind_t kind, const ident_t *except);
-/* And all those that an open rollback of this one names, for a retry of it. */
-void orders_add_rollbacks(coordinator_t *self, const ident_t *parent, bool *busy);
 uint32_t orders_tenant(const task_t *task);
 bool orders_roll_back(sim_t *sim, coordinator_t *self, rollout_t *parent, bool restore);
 bool orders_control(sim_t *sim, coordinator_t *self, rollout_t *rollout, event_kind_t event);

@@ -41,14 +41,14 @@ bool orders_retry(sim_t *sim, coordinator_t *self, rollout_t *rollout, bool one)
         return false;
     }
     bool *busy = orders_busy(sim, self, rollout->kind, &rollout->id);
-    orders_add_rollbacks(self, &rollout->id, busy);
     const task_t *chosen = NULL;
     bool taken = false;
     for (uint32_t i = 0; i < rollout->task_count; i++) {
         const task_t *task = &rollout->tasks[i];
         if (is_meant(rollout, task)) {
             chosen = chosen == NULL ? task : chosen;
-            taken = taken || busy[orders_tenant(task)];
+            taken = taken || busy[orders_tenant(task)] ||
+                    catalog_taken_back(self, &rollout->id, orders_tenant(task));
         }
     }
     free(busy);

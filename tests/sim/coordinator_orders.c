@@ -66,17 +66,6 @@ bool *orders_busy(sim_t *sim, coordinator_t *self, rollout_kind_t kind, const id
     return busy;
 }
 
-void orders_add_rollbacks(coordinator_t *self, const ident_t *parent, bool *busy) {
-    for (size_t i = 0; i < engine_rollout_count(self->engine); i++) {
-        const rollout_t *rollout = engine_rollout_at(self->engine, i);
-        bool open = !rollout_state_is_final(rollout->state);
-        for (uint32_t k = 0;
-             open && ident_equal(&rollout->parent, parent) && k < rollout->task_count; k++) {
-            busy[orders_tenant(&rollout->tasks[k])] = true;
-        }
-    }
-}
-
 /* ---- from a plan to a rollout ---- */
 
 static int by_wave(const void *a, const void *b) {
