@@ -2,8 +2,8 @@
 
 Each tree's tests appear once under TREE/NAME with all their properties, so that one ctest run
 gives one summary. Which kinds of test (labels) of a tree belong in the suite stands in KINDS.
-An integration test runs once where two trees have it: under the sanitizers. Those labelled BOTH run
-on the programs as they ship, too. What runs longest begins first, so that no long one is left over.
+What starts PostgreSQL runs once where two trees have it: under the sanitizers. Those labelled BOTH
+run on the programs as they ship, too. What runs longest begins first, so that none is left over.
 """
 import json
 import subprocess
@@ -17,9 +17,9 @@ KINDS = {
     "fuzz": {"fuzz"},
 }
 NOT_IN_SUITE = {"bench", "long"}
-ONCE = "integration"  # under asan, where that is built
+ONCE = {"integration", "server"}  # under asan, where that is built
 BOTH = "both"
-LONG = {"integration", "faults", "soak", "sim"}
+LONG = {"integration", "server", "faults", "soak", "sim"}
 FIRST = 1000  # ctest begins what costs more before the rest
 
 
@@ -40,7 +40,7 @@ def properties_of(test):
 def is_wanted(tree_name, labels, trees):
     if labels & NOT_IN_SUITE:
         return False
-    if ONCE in labels and BOTH not in labels and tree_name == "dev" and "asan" in trees:
+    if labels & ONCE and BOTH not in labels and tree_name == "dev" and "asan" in trees:
         return False
     kinds = KINDS[tree_name]
     return kinds is None or bool(labels & kinds)
