@@ -22,9 +22,10 @@ COORDINATOR = {("catalog", "write"): FILES, ("catalog", "sync"): FILES, ("wire",
 TRIES = 3  # that a coordinator without room makes before it has room again
 # In the suite each place is struck in every fourth way, once, spread over what a rollout passes.
 # The long run refuses every write, sync and rename, and spreads the other ways over each place;
-# it takes them in parts, each with a server and tenants of its own.
+# it takes them in many parts, each with a server and tenants of its own: an agent that is started
+# again reads them all.
 PART, PARTS = (int(word) for word in os.environ.get("FAULTS_PART", "0/1").split("/"))
-ROWS = 150 if stages.ALL else 28
+ROWS = 60 if stages.ALL else 28
 MOST = {("catalog", "write"): 320, ("journal", "write"): 100}  # more than a rollout passes
 ELSE = 30
 SPREAD = 12  # strikes of one other way at one place
