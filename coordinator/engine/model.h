@@ -109,7 +109,8 @@ typedef struct task {
     error_code_t error_code;
     char sqlstate[6];
     char *error;     /* redacted message with its chain, or NULL */
-    char *reference; /* recovery point taken, or for a restore the one to use; or NULL */
+    char *reference; /* recovery point taken before the first change, or for a restore the one to
+                        use; or NULL */
     char *notes;     /* lines for the operator, or NULL */
     int64_t started_us;
     int64_t finished_us;

@@ -271,11 +271,13 @@ void tasks_report(engine_t *engine, run_t *run, uint32_t ordinal, const event_t 
         return; /* kept as evidence by the store, but it is not this attempt's word */
     }
     task->step = report->step;
+    /* a later try takes one of its own, of what stands half way: nobody wants to go back to that */
+    bool before_all = task->reference == NULL || !task->touched;
     task->touched = task->touched || report->touched;
     if (report->has_position) {
         task->position = report->position;
     }
-    if (report->reference != NULL) {
+    if (report->reference != NULL && before_all) {
         set_text(&task->reference, report->reference);
     }
     if (report->notes != NULL) {

@@ -212,6 +212,15 @@ static status_t write_state(hub_t *self, const session_t *session, const taken_t
     return verdict == HEAD_REGRESSED ? tell_regression(self, session, taken, err) : STATUS_OK;
 }
 
+/* Where the tenant stood when the point was taken. The task's own is of before its first change;
+ * one of a later try is of where the try before it came to. */
+static uint32_t point_position(const rollout_t *rollout, const task_t *task,
+                               const char *reference) {
+    bool own = task->reference == NULL || strcmp(task->reference, reference) == 0;
+    return task->touched && (own || rollout->kind == KIND_RESTORE) ? task->from_position
+                                                                   : task->position;
+}
+
 static status_t write_recovery(hub_t *self, const session_t *session, const taken_t *taken,
                                error_t *err) {
     const Drover__RecoveryPoint *point = taken->report->recovery_point;
@@ -237,7 +246,7 @@ static status_t write_recovery(hub_t *self, const session_t *session, const take
         .size_bytes = point->size_bytes,
         .digest = field_digest(point->manifest_digest),
         .rollout = takes ? taken->rollout : (ident_t){{0}},
-        .position = task->touched ? task->from_position : task->position,
+        .position = point_position(rollout, task, point->reference),
     };
     return store_recovery_put(self->options.store, &row, err);
 }

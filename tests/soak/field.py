@@ -142,7 +142,9 @@ class Soaked(Fleet):
         disk = Disk(self.folder / f"counts.{self.starts}", *kind)
         self.disks[name] = disk
         return {"LD_PRELOAD": preload(self.folder, "faultshim.so", "soakprobe.so"),
-                "SOAK_PROBE": self.folder / "probes", **disk.words()}
+                "SOAK_PROBE": self.folder / "probes",
+                # what a thread keeps of freed blocks would count as in use (mallinfo2(3))
+                "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0", **disk.words()}
 
     def start_coordinator(self, ready=True, **env):
         return super().start_coordinator(ready, **self.equip("coordinator"), **env)

@@ -402,6 +402,35 @@ static void test_report_is_kept(void **state) {
     stage_close(&stage);
 }
 
+/* The way back is to what stood before the first change, not to where a try came to. */
+static void test_the_first_recovery_point_stays(void **state) {
+    (void)state;
+    stage_t stage;
+    stage_open(&stage);
+    rollout_t *rollout = stage_start(&stage, &ONE);
+    task_t *task = &rollout->tasks[0];
+    static const struct {
+        const char *taken;
+        const char *kept;
+        bool touched;
+    } TRIES[] = {
+        {"dump/1", "dump/1", false}, {"dump/2", "dump/2", true}, {"dump/3", "dump/2", true}};
+    for (size_t i = 0; i < sizeof TRIES / sizeof *TRIES; i++) {
+        stage_tick(&stage, RETRY_SECONDS, 1);
+        (void)stage_room(&stage, 1, 1);
+        report_facts_t facts = {.job = task->job,
+                                .attempt = task->attempt,
+                                .event = i < 2 ? TASK_EVENT_TRANSIENT : TASK_EVENT_DONE,
+                                .touched = TRIES[i].touched,
+                                .reference = TRIES[i].taken};
+        const agent_key_t agent = task->agent;
+        stage_report_facts(&stage, &agent, &facts);
+        assert_string_equal(task->reference, TRIES[i].kept);
+    }
+    assert_int_equal(task->state, TASK_SUCCEEDED);
+    stage_close(&stage);
+}
+
 /* Word of another attempt, another agent or an unknown job changes nothing. */
 static void test_foreign_word(void **state) {
     (void)state;
@@ -469,6 +498,7 @@ case_list_t cases_task(void) {
         cmocka_unit_test(test_never_seen),
         cmocka_unit_test(test_gone),
         cmocka_unit_test(test_report_is_kept),
+        cmocka_unit_test(test_the_first_recovery_point_stays),
         cmocka_unit_test(test_foreign_word),
         cmocka_unit_test(test_doubled_word),
     };
